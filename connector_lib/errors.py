@@ -1,0 +1,95 @@
+"""The one error tree.
+
+::
+
+    ConnectorLibError
+    ├── UsageError                a wrong option, path or name given by the person at the keyboard
+    ├── ConfigurationError        a file of a pipeline folder, or an option in it, is wrong
+    │   └── PipelineRuleError     a transformation file does what pipelines must not do
+    ├── MissingRequirementError   something that has to be installed is missing
+    ├── WarehouseError            a local warehouse folder is in use, incomplete or not ours
+    ├── PipelineRunError          a pipeline was started and failed
+    └── HL7Error (ValueError)     text that is not HL7 v2
+        ├── ParseError            no readable MSH segment
+        └── PathError             a path such as ``PID-3[2].1`` that cannot be understood
+
+Every message says what is wrong and where; ``hint`` says what to do. Neither holds a secret or a value of a
+patient: positions and names only.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigurationError",
+    "ConnectorLibError",
+    "HL7Error",
+    "MissingRequirementError",
+    "ParseError",
+    "PathError",
+    "PipelineRuleError",
+    "PipelineRunError",
+    "UsageError",
+    "WarehouseError",
+]
+
+
+class ConnectorLibError(Exception):
+    """What every error of this package is.
+
+    ``message`` says what is wrong and where, ``hint`` what to do about it (may be empty).
+
+    >>> str(ConnectorLibError("table 'adt' is not there", hint="run the pipeline first"))
+    "table 'adt' is not there\\n  run the pipeline first"
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive the default pickling, and errors cross to Spark's workers.
+        return (_rebuild, (type(self), self.message, self.hint))
+
+
+def _rebuild(kind: type[ConnectorLibError], message: str, hint: str) -> ConnectorLibError:
+    return kind(message, hint=hint)
+
+
+class UsageError(ConnectorLibError):
+    """A wrong option, path or name, given by the person at the keyboard. The command ends with exit code 2."""
+
+
+class ConfigurationError(ConnectorLibError):
+    """A file of a pipeline folder, or an option in it, is wrong. Names the file and the key."""
+
+
+class PipelineRuleError(ConfigurationError):
+    """A transformation file does what would lose rows without an error. Names file and line."""
+
+
+class MissingRequirementError(ConnectorLibError):
+    """Something that has to be installed is not there: pyspark, Java, an extra. Says how to get it."""
+
+
+class WarehouseError(ConnectorLibError):
+    """A local warehouse folder is in use by another run, incomplete, or was not made by this package."""
+
+
+class PipelineRunError(ConnectorLibError):
+    """A pipeline was started and failed. Names the flow, and file and line where they are known."""
+
+
+class HL7Error(ConnectorLibError, ValueError):
+    """Text that cannot be read as HL7 v2, or a question about it that cannot be answered."""
+
+
+class ParseError(HL7Error):
+    """A text that has no readable MSH segment (HL7 v2 chapter 2, message header segment)."""
+
+
+class PathError(HL7Error):
+    """A path such as ``PID-3[2].1`` that cannot be understood."""

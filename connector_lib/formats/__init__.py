@@ -1,0 +1,1 @@
+"""Message formats: bytes in, messages and records out. No Spark here."""

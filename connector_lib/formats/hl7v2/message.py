@@ -1,0 +1,454 @@
+"""One HL7 v2 message: segments, fields, repetitions, components, subcomponents (chapter 2, "Message construction").
+
+A message costs what is asked of it: :func:`parse` reads the separators and nothing else; segments, fields and values are
+cut out of the text when they are asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from connector_lib.errors import ParseError, PathError
+from connector_lib.formats.hl7v2.charset import decode
+from connector_lib.formats.hl7v2.escapes import make_unescape
+
+__all__ = ["Delimiters", "FieldValue", "Message", "Path", "Segment", "parse", "parse_path"]
+
+_BEFORE_HEADER: Final = "\ufeff\x0b\r\n\t "
+_NOT_A_SEPARATOR: Final = re.compile(r"[\w\s]")
+_PATH: Final = re.compile(
+    r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<occurrence>[1-9]\d*)\])?"
+    r"-(?P<field>[1-9]\d*)(?:\[(?P<repetition>[1-9]\d*)\])?"
+    r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<subcomponent>[1-9]\d*))?)?"
+)
+
+
+class FieldValue(NamedTuple):
+    """One value and where it stands. Numbers are HL7's own: from 1, but ``segment_index`` from 0 in the message."""
+
+    segment_index: int
+    segment: str
+    field: int
+    repetition: int
+    component: int
+    subcomponent: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delimiters:
+    """The separators of one message, from MSH-1 and MSH-2; empty where the message has none.
+
+    ``problem`` says in words what is odd about MSH-2; empty when nothing is.
+    """
+
+    field: str
+    component: str
+    repetition: str
+    escape: str
+    subcomponent: str
+    truncation: str
+    problem: str
+    unescape: Callable[[str], str]
+    between_segments: re.Pattern[str]
+    segment_start: re.Pattern[str]
+
+    def is_composite(self, text: str) -> bool:
+        """Whether a field repetition has components or subcomponents."""
+        return bool(
+            (self.component and self.component in text) or (self.subcomponent and self.subcomponent in text)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A place in a message, as ``PID-3[2].1`` names it. ``component`` and ``subcomponent`` are 0 when not named."""
+
+    segment: str
+    occurrence: int
+    field: int
+    repetition: int
+    component: int
+    subcomponent: int
+
+
+@lru_cache(maxsize=4096)
+def parse_path(path: str) -> Path:
+    """Reads ``SEG[occurrence]-field[repetition].component.subcomponent``; all but segment and field may be left out.
+
+    Raises :class:`~connector_lib.errors.PathError`.
+
+    >>> parse_path("PID-3[2].1")
+    Path(segment='PID', occurrence=1, field=3, repetition=2, component=1, subcomponent=0)
+    """
+    match = _PATH.fullmatch(path)
+    if match is None:
+        raise PathError(
+            f"{path!r} is no place in an HL7 message",
+            hint="write segment-field, for example PID-5, PID-5.1, PID-3[2].1 or OBX[4]-5; all numbers start at 1",
+        )
+    part = match.groupdict()
+    return Path(
+        part["segment"],
+        int(part["occurrence"] or 1),
+        int(part["field"]),
+        int(part["repetition"] or 1),
+        int(part["component"] or 0),
+        int(part["subcomponent"] or 0),
+    )
+
+
+class Segment:
+    """One segment. ``index`` is its place in the message, from 0; ``text`` is the segment as it was sent.
+
+    >>> segment = parse("MSH|^~\\\\&|LAB\\rPID|1||123~456").segments[1]
+    >>> segment.name, segment.index, segment.field(3), segment.get(3, repetition=2)
+    ('PID', 1, '123~456', '456')
+    """
+
+    __slots__ = ("_delimiters", "_row", "index", "name", "text")
+
+    def __init__(self, index: int, text: str, row: list[str], delimiters: Delimiters) -> None:
+        self.index = index
+        self.name = row[0]
+        self.text = text
+        self._row = row
+        self._delimiters = delimiters
+
+    def __repr__(self) -> str:
+        # No values: a repr ends up in logs.
+        return f"<Segment {self.name} at {self.index}, {len(self._row) - 1} fields>"
+
+    def __len__(self) -> int:
+        """How many fields were sent, empty ones included."""
+        return len(self._row) - 1
+
+    def field(self, number: int) -> str:
+        """A field as it was sent, with all its repetitions; empty when it was not sent."""
+        return self._row[number] if 0 < number < len(self._row) else ""
+
+    def repetitions(self, number: int) -> list[str]:
+        """The repetitions of a field as they were sent; an empty list when the field was not sent."""
+        text = self.field(number)
+        if not text:
+            return []
+        if not self._delimiters.repetition or (self.name == "MSH" and number < 3):
+            return [text]
+        return text.split(self._delimiters.repetition)
+
+    def get(self, field: int, repetition: int = 1, component: int = 0, subcomponent: int = 0) -> str | None:
+        """One value, unescaped; None when it was not sent. See :meth:`Message.get`."""
+        repetitions = self.repetitions(field)
+        if repetition > len(repetitions):
+            return None
+        if self.name == "MSH" and field < 3:
+            return repetitions[0] if component < 2 and subcomponent < 2 else None
+        return part_of(repetitions[repetition - 1], component, subcomponent, self._delimiters)
+
+
+class Message:
+    """A parsed message. Made by :func:`parse`.
+
+    ``text`` is the message as it was given, ``charset`` the codec its bytes were read with, ``charset_problem`` what was
+    odd about them (empty when nothing was), ``delimiters`` its separators.
+    """
+
+    __slots__ = ("_positions", "_rows", "_segments", "_texts", "charset", "charset_problem", "delimiters", "text")
+
+    def __init__(self, text: str, delimiters: Delimiters, charset: str, charset_problem: str) -> None:
+        self.text = text
+        self.delimiters = delimiters
+        self.charset = charset
+        self.charset_problem = charset_problem
+        self._texts: list[str] | None = None
+        self._rows: list[list[str]] | None = None
+        self._segments: list[Segment] | None = None
+        self._positions: dict[str, list[int]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Message of {len(self.segment_texts)} segments>"
+
+    @property
+    def segment_texts(self) -> list[str]:
+        """The text of every segment, as it was sent. A line that does not start with a segment name belongs to the
+        value before it."""
+        if self._texts is None:
+            self._texts = _segment_texts(_without_framing(self.text), self.delimiters)
+        return self._texts
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """A list for each segment: its name, then its fields as they were sent, so that ``row[n]`` is field n."""
+        if self._rows is None:
+            separator = self.delimiters.field
+            self._rows = [text.split(separator) for text in self.segment_texts]
+            for row in self._rows:
+                if row[0] == "MSH":  # MSH-1 is the separator itself
+                    row.insert(1, separator)
+        return self._rows
+
+    @property
+    def segments(self) -> list[Segment]:
+        """All segments in order, those that the standard does not know included."""
+        if self._segments is None:
+            self._segments = [
+                Segment(index, text, row, self.delimiters)
+                for index, (text, row) in enumerate(zip(self.segment_texts, self.rows, strict=True))
+            ]
+        return self._segments
+
+    def _segment_positions(self, name: str) -> list[int]:
+        if self._positions is None:
+            positions: dict[str, list[int]] = {}
+            for index, text in enumerate(self.segment_texts):
+                positions.setdefault(text[:3], []).append(index)
+            self._positions = positions
+        return self._positions.get(name, [])
+
+    def _row(self, index: int) -> list[str]:
+        if self._rows is not None:
+            return self._rows[index]
+        row = self.segment_texts[index].split(self.delimiters.field)
+        if row[0] == "MSH":
+            row.insert(1, self.delimiters.field)
+        return row
+
+    def get(self, path: str) -> str | None:
+        """One value, unescaped; None when it was not sent.
+
+        ``path`` is ``SEG-field``, ``SEG-field.component``, ``SEG-field.component.subcomponent``, with the repetition in
+        brackets behind the field and the occurrence of the segment in brackets behind its name; the first is meant when
+        none is named. A path that stops at a field or component with parts below gives its text as it was sent. HL7's
+        "delete this value" comes back as it was sent, two quote characters.
+
+        Raises :class:`~connector_lib.errors.PathError` for a path that cannot be understood.
+
+        >>> message = parse("MSH|^~\\\\&|LAB\\rPID|1||123^^^GHH~456^^^XYZ||DOE^JANE")
+        >>> message.get("PID-3[2].1"), message.get("PID-5"), message.get("PID-9")
+        ('456', 'DOE^JANE', None)
+        """
+        place = parse_path(path)
+        positions = self._segment_positions(place.segment)
+        if place.occurrence > len(positions):
+            return None
+        row = self._row(positions[place.occurrence - 1])
+        if place.field >= len(row):
+            return None
+        text = row[place.field]
+        if not text:
+            return None
+        if place.segment == "MSH" and place.field < 3:
+            return text if place.repetition == 1 and place.component < 2 and place.subcomponent < 2 else None
+        separator = self.delimiters.repetition
+        if separator and separator in text:
+            repetitions = text.split(separator)
+            if place.repetition > len(repetitions):
+                return None
+            text = repetitions[place.repetition - 1]
+        elif place.repetition > 1:
+            return None
+        return part_of(text, place.component, place.subcomponent, self.delimiters)
+
+    def all(self, path: str) -> list[str]:
+        """The values at a path in all segments of that name and in all repetitions, in order; those not sent left out.
+
+        An occurrence or a repetition in the path keeps only that one.
+
+        >>> parse("MSH|^~\\\\&|LAB\\rOBX|1|NM|A||1~2\\rOBX|2|NM|B||3").all("OBX-5")
+        ['1', '2', '3']
+        """
+        place = parse_path(path)
+        one_occurrence = "[" in path.split("-", 1)[0]
+        one_repetition = "[" in path.split("-", 1)[1]
+        values: list[str] = []
+        for number, index in enumerate(self._segment_positions(place.segment), start=1):
+            if one_occurrence and number != place.occurrence:
+                continue
+            segment = Segment(index, self.segment_texts[index], self._row(index), self.delimiters)
+            count = len(segment.repetitions(place.field))
+            for repetition in (place.repetition,) if one_repetition else range(1, count + 1):
+                value = segment.get(place.field, repetition, place.component, place.subcomponent)
+                if value is not None:
+                    values.append(value)
+        return values
+
+    def walk(self) -> Iterator[FieldValue]:
+        """Every value that was sent, with its place; values unescaped, empty ones left out, MSH-1 and MSH-2 whole.
+
+        >>> list(parse("MSH|^~\\\\&|LAB\\rPID|||7^A&B").walk())[-1]
+        FieldValue(segment_index=1, segment='PID', field=3, repetition=1, component=2, subcomponent=2, value='B')
+        """
+        return map(FieldValue._make, self.walk_tuples())
+
+    def walk_tuples(self) -> Iterator[tuple[int, str, int, int, int, int, str]]:
+        """The same as :meth:`walk` in plain tuples, for callers that read millions of them."""
+        delimiters = self.delimiters
+        between_repetitions, between_components = delimiters.repetition, delimiters.component
+        between_subcomponents, mark = delimiters.subcomponent, delimiters.escape
+        unescape = delimiters.unescape
+        for index, row in enumerate(self.rows):
+            name = row[0]
+            first = 1
+            if name == "MSH":
+                yield (index, name, 1, 1, 1, 1, row[1])
+                if len(row) > 2:
+                    yield (index, name, 2, 1, 1, 1, row[2])
+                first = 3
+            for number in range(first, len(row)):
+                text = row[number]
+                if not text:
+                    continue
+                repetitions = (
+                    text.split(between_repetitions)
+                    if between_repetitions and between_repetitions in text
+                    else (text,)
+                )
+                for repetition, repeated in enumerate(repetitions, start=1):
+                    components = (
+                        repeated.split(between_components)
+                        if between_components and between_components in repeated
+                        else (repeated,)
+                    )
+                    for component, part in enumerate(components, start=1):
+                        if not part:
+                            continue
+                        if between_subcomponents and between_subcomponents in part:
+                            for subcomponent, value in enumerate(part.split(between_subcomponents), start=1):
+                                value = unescape(value) if mark and mark in value else value
+                                if value:
+                                    yield (index, name, number, repetition, component, subcomponent, value)
+                            continue
+                        value = unescape(part) if mark and mark in part else part
+                        if value:
+                            yield (index, name, number, repetition, component, 1, value)
+
+    def to_text(self) -> str:
+        """The message as it was given to :func:`parse`, to the last character."""
+        return self.text
+
+
+def parse(text: str | bytes, charset: str = "utf-8") -> Message:
+    """Reads one message. Bytes are decoded as :func:`~connector_lib.formats.hl7v2.charset.decode` says.
+
+    ``charset`` is the codec of the bytes in ``\\X..\\`` escapes, for a text that somebody else has decoded. Byte order
+    mark, blank lines and MLLP framing around the message are passed over.
+
+    Raises :class:`~connector_lib.errors.ParseError` when there is no readable MSH segment.
+
+    >>> parse("MSH|^~\\\\&|LAB|GHH\\rPID|1||123").get("MSH-4")
+    'GHH'
+    """
+    problem = ""
+    if isinstance(text, bytes):
+        decoded = decode(text)
+        text, charset, problem = decoded.text, decoded.charset, decoded.problem
+    header = text if text.startswith("MSH") else text.lstrip(_BEFORE_HEADER)
+    if not header.startswith("MSH"):
+        raise ParseError(
+            "the text does not start with an MSH segment",
+            hint="give one message; split_batch() takes a whole file apart",
+        )
+    separator = header[3:4]
+    if not separator or _NOT_A_SEPARATOR.match(separator):
+        raise ParseError("MSH is not followed by a field separator", hint="a message starts as in MSH|^~\\&|")
+    end = header.find(separator, 4)
+    line_end = _first_line_end(header)
+    encoding_characters = header[4 : line_end if end < 0 or end > line_end else end]
+    return Message(text, _delimiters(separator, encoding_characters, charset), charset, problem)
+
+
+def part_of(text: str, component: int, subcomponent: int, delimiters: Delimiters) -> str | None:
+    """One part of a field repetition: unescaped when nothing is below it, as sent when something is."""
+    if component:
+        if delimiters.component and delimiters.component in text:
+            components = text.split(delimiters.component)
+            if component > len(components):
+                return None
+            text = components[component - 1]
+        elif component > 1:
+            return None
+        if subcomponent:
+            if delimiters.subcomponent and delimiters.subcomponent in text:
+                subcomponents = text.split(delimiters.subcomponent)
+                if subcomponent > len(subcomponents):
+                    return None
+                text = subcomponents[subcomponent - 1]
+            elif subcomponent > 1:
+                return None
+        elif delimiters.subcomponent and delimiters.subcomponent in text:
+            return text
+    elif delimiters.is_composite(text):
+        return text
+    return delimiters.unescape(text) or None
+
+
+def _without_framing(text: str) -> str:
+    """Without the line ends, blank lines and MLLP blocks around a message. Blanks that end a value stay."""
+    text = text.lstrip(_BEFORE_HEADER).rstrip("\r\n")
+    if text.endswith("\x1c"):
+        text = text[:-1].rstrip("\r\n")
+    while text.endswith((" ", "\t")):
+        end = len(text.rstrip(" \t"))
+        if text[end - 1] not in "\r\n":
+            break
+        text = text[:end].rstrip("\r\n")
+    return text
+
+
+def _segment_texts(text: str, delimiters: Delimiters) -> list[str]:
+    lines = text.split("\r") if "\n" not in text else text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
+    # Nearly always every line is a segment. The pattern below, which costs several times as much, is for the rest.
+    starts_segment = delimiters.segment_start.match
+    for line in lines:
+        if starts_segment(line) is None:
+            return delimiters.between_segments.split(text)
+    return lines
+
+
+def _first_line_end(header: str) -> int:
+    positions = [position for position in (header.find("\r", 0, 4096), header.find("\n", 0, 4096)) if position >= 0]
+    return min(positions, default=len(header))
+
+
+@lru_cache(maxsize=256)
+def _delimiters(field: str, encoding_characters: str, charset: str) -> Delimiters:
+    if not encoding_characters:
+        raise ParseError(
+            "MSH-2, the encoding characters, is empty", hint="a message starts as in MSH|^~\\&|; ask the sender"
+        )
+    if any(_NOT_A_SEPARATOR.match(character) for character in encoding_characters):
+        raise ParseError(
+            "MSH-2 holds letters, digits or blanks instead of encoding characters",
+            hint="a message starts as in MSH|^~\\&|; ask the sender",
+        )
+    # A character that stands there twice, or more of them than the standard has, means nothing the second time.
+    seen = {field}
+    used: list[str] = []
+    for character in encoding_characters[:5]:
+        used.append("" if character in seen else character)
+        seen.add(character)
+    component, repetition, escape, subcomponent, truncation = (used + [""] * 5)[:5]
+    problem = ""
+    if len(encoding_characters) > 5:
+        problem = "MSH-2 has more than five encoding characters"
+    elif "" in used:
+        problem = "MSH-2 names a character twice"
+    elif len(encoding_characters) < 4:
+        problem = "MSH-2 has fewer than four encoding characters"
+    segment_start = rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z)"
+    return Delimiters(
+        field,
+        component,
+        repetition,
+        escape,
+        subcomponent,
+        truncation,
+        problem,
+        make_unescape(field, component, repetition, escape, subcomponent, truncation, charset),
+        re.compile(rf"[\r\n](?:[ \t]*[\r\n])*(?={segment_start})"),
+        re.compile(segment_start),
+    )

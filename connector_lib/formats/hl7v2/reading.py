@@ -1,0 +1,137 @@
+"""What a pipeline keeps of a file and of a message, as plain tuples. Nothing here raises on bad input: what cannot be
+read comes back whole, with its reason."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from connector_lib.errors import ParseError
+from connector_lib.formats.hl7v2.charset import decode
+from connector_lib.formats.hl7v2.message import parse
+from connector_lib.formats.hl7v2.records import LONGEST_JSON, flat_record
+from connector_lib.formats.hl7v2.rules import EnvelopeCheck, Finding, validate_message
+from connector_lib.formats.hl7v2.split import Piece, split
+
+__all__ = [
+    "FindingTuple",
+    "PieceTuple",
+    "ReadMessage",
+    "fields_or_none",
+    "parsed_or_error",
+    "pieces_of",
+    "read_message",
+]
+
+FieldTuple = tuple[int, str, int, int, int, int, str]
+FindingTuple = tuple[str, str, "str | None", "int | None", "str | None", str]
+"""code, severity, segment, segment index, position, text."""
+
+_KEPT_BYTES: Final = 1_000_000
+"""Above this size a message's bytes are kept beside its text: it may turn out to be too long for ``from_json``."""
+_OUTSIDE: Final = "text outside every message: no MSH segment before it"
+
+
+class PieceTuple(NamedTuple):
+    """One part of a file. ``reason`` is None for a message that has a readable header; ``content`` are the bytes of what
+    has none. A piece with neither message nor reason is a batch segment with findings."""
+
+    message_index: int | None
+    offset: int
+    message: str | None
+    charset: str | None
+    charset_problem: str
+    reason: str | None
+    content: bytes | None
+    findings: list[FindingTuple]
+
+
+class ReadMessage(NamedTuple):
+    """A message's record, all its values with their places, and what is wrong with it; or the reason why there is none."""
+
+    parsed: dict[str, str] | None
+    fields: list[FieldTuple]
+    findings: list[FindingTuple]
+    reason: str | None
+
+
+def pieces_of(content: bytes) -> list[PieceTuple]:
+    """A whole file in pieces: messages, what is none, and batch segments that have findings.
+
+    >>> [(piece.message_index, piece.reason) for piece in pieces_of(b"hello\\rMSH|^~\\\\&|LAB\\r")]
+    [(0, 'text outside every message: no MSH segment before it'), (1, None)]
+    """
+    envelope = EnvelopeCheck()
+    pieces: list[PieceTuple] = []
+    for piece in split(content):
+        findings = [_finding_tuple(finding) for finding in envelope.piece(piece)]
+        if piece.kind == "envelope":
+            pieces += [PieceTuple(None, piece.offset, None, None, "", None, None, findings)] if findings else []
+            continue
+        pieces.append(_piece_tuple(piece, findings))
+    at_end = [_finding_tuple(finding) for finding in envelope.end()]
+    if at_end:
+        pieces.append(PieceTuple(None, len(content), None, None, "", None, None, at_end))
+    return pieces
+
+
+def _piece_tuple(piece: Piece, findings: list[FindingTuple]) -> PieceTuple:
+    decoded = decode(piece.content, piece.charset)
+    reason: str | None = _OUTSIDE
+    if piece.kind == "message":
+        try:
+            parse(decoded.text)
+            reason = None
+        except ParseError as error:
+            reason = error.message
+    kept = piece.content if reason is not None or len(piece.content) > _KEPT_BYTES else None
+    message = decoded.text if reason is None else None
+    return PieceTuple(
+        piece.index, piece.offset, message, decoded.charset, decoded.problem, reason, kept, findings
+    )
+
+
+def read_message(text: str, charset: str = "utf-8", charset_problem: str = "") -> ReadMessage:
+    """Everything that the tables hold of one message, from parsing it once.
+
+    >>> read_message("MSH|^~\\\\&|LAB||||||ACK|1|P|2.5").parsed["message_type"]
+    'ACK'
+    """
+    try:
+        message = parse(text, charset)
+    except ParseError as error:
+        return ReadMessage(None, [], [], error.message)
+    message.charset_problem = charset_problem
+    parsed = flat_record(message)
+    too_long = [name for name, value in parsed.items() if len(value) > LONGEST_JSON]
+    if too_long:
+        reason = f"{' and '.join(too_long)} of this message are longer than the {LONGEST_JSON:,} characters that from_json takes"
+        return ReadMessage(None, [], [], reason)
+    findings = [_finding_tuple(finding) for finding in validate_message(message)]
+    return ReadMessage(parsed, list(message.walk_tuples()), findings, None)
+
+
+def parsed_or_error(text: str) -> dict[str, str]:
+    """The record of a message; for a text that is none, a record of the reason under ``parse_error``."""
+    try:
+        return flat_record(parse(text))
+    except ParseError as error:
+        return {"parse_error": error.message}
+
+
+def fields_or_none(text: str) -> list[FieldTuple]:
+    """The values of a message with their places; none for a text that is no message."""
+    try:
+        return list(parse(text).walk_tuples())
+    except ParseError:
+        return []
+
+
+def _finding_tuple(finding: Finding) -> FindingTuple:
+    return (
+        finding.code,
+        finding.severity,
+        finding.segment or None,
+        finding.segment_index,
+        finding.position or None,
+        finding.text,
+    )
