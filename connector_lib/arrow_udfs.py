@@ -1,0 +1,106 @@
+"""The UDFs of :mod:`connector_lib.spark_utils` on whole Arrow arrays, for pyspark with ``arrow_udf`` (4.1 and newer).
+
+Spark sends an array for a batch of rows and takes one of the same length.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from connector_lib.arrow_arrays import bytes_of, list_array, map_array, struct_array, texts_of
+from connector_lib.formats.hl7v2 import split_batch
+from connector_lib.formats.hl7v2.reading import (
+    PieceTuple,
+    ReadMessage,
+    fields_or_none,
+    parsed_or_error,
+    pieces_of,
+    read_message,
+)
+
+__all__ = ["fields_of_messages", "parse_messages", "pieces_of_contents", "read_messages", "split_contents"]
+
+_FIELD = pa.struct(
+    [
+        pa.field("segment_index", pa.int32(), False),
+        pa.field("segment", pa.string(), False),
+        pa.field("field", pa.int32(), False),
+        pa.field("repetition", pa.int32(), False),
+        pa.field("component", pa.int32(), False),
+        pa.field("subcomponent", pa.int32(), False),
+        pa.field("value", pa.string(), False),
+    ]
+)
+_FINDING = pa.struct(
+    [
+        pa.field("code", pa.string(), False),
+        pa.field("severity", pa.string(), False),
+        pa.field("segment", pa.string()),
+        pa.field("segment_index", pa.int32()),
+        pa.field("position", pa.string()),
+        pa.field("text", pa.string(), False),
+    ]
+)
+_NOTHING_READ = ReadMessage(None, [], [], None)
+
+
+def split_contents(contents: pa.Array) -> pa.Array:
+    """binary or string → list<string>, as ``split_batch``."""
+    as_text = pa.types.is_string(contents.type)
+    values = bytes_of(contents)
+    return pa.array(
+        [
+            None if value is None else split_batch(b"\xef\xbb\xbf" + value if as_text else value)
+            for value in values
+        ],
+        pa.list_(pa.string()),
+    )
+
+
+def parse_messages(messages: pa.Array) -> pa.Array:
+    """string or binary → map<string, string>, as ``parse_message``."""
+    return map_array(None if text is None else parsed_or_error(text) for text in texts_of(messages))
+
+
+def fields_of_messages(messages: pa.Array) -> pa.Array:
+    """string or binary → list<struct>, as ``Message.walk``."""
+    return list_array(([] if text is None else fields_or_none(text) for text in texts_of(messages)), _FIELD)
+
+
+def pieces_of_contents(contents: pa.Array) -> pa.Array:
+    """binary → list<struct>, as :func:`~connector_lib.formats.hl7v2.reading.pieces_of`."""
+    rows = [[] if content is None else pieces_of(content) for content in bytes_of(contents)]
+    offsets = [0]
+    for row in rows:
+        offsets.append(offsets[-1] + len(row))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _piece_array([piece for row in rows for piece in row]))
+
+
+def _piece_array(pieces: list[PieceTuple]) -> pa.Array:
+    columns = {
+        "message_index": pa.array([piece.message_index for piece in pieces], pa.int32()),
+        "offset": pa.array([piece.offset for piece in pieces], pa.int64()),
+        "message": pa.array([piece.message for piece in pieces], pa.string()),
+        "charset": pa.array([piece.charset for piece in pieces], pa.string()),
+        "charset_problem": pa.array([piece.charset_problem for piece in pieces], pa.string()),
+        "reason": pa.array([piece.reason for piece in pieces], pa.string()),
+        "content": pa.array([piece.content for piece in pieces], pa.binary()),
+        "findings": list_array([piece.findings for piece in pieces], _FINDING),
+    }
+    return struct_array(list(columns.values()), [pa.field(name, array.type) for name, array in columns.items()])
+
+
+def read_messages(messages: pa.Array, charsets: pa.Array, problems: pa.Array) -> pa.Array:
+    """string, string, string → struct, as :func:`~connector_lib.formats.hl7v2.reading.read_message`."""
+    rows = zip(messages.to_pylist(), charsets.to_pylist(), problems.to_pylist(), strict=True)
+    read = [
+        _NOTHING_READ if text is None else read_message(text, charset or "utf-8", problem or "")
+        for text, charset, problem in rows
+    ]
+    columns = {
+        "parsed": map_array(message.parsed for message in read),
+        "fields": list_array((message.fields for message in read), _FIELD),
+        "findings": list_array((message.findings for message in read), _FINDING),
+        "reason": pa.array([message.reason for message in read], pa.string()),
+    }
+    return struct_array(list(columns.values()), [pa.field(name, array.type) for name, array in columns.items()])

@@ -1,0 +1,330 @@
+"""The tables of HL7 v2 messages, whatever they come from: files, Kafka, Event Hubs, Kinesis.
+
+:func:`received` reads and parses each message once; all other tables select, filter and explode what it holds::
+
+    received ─┬─ raw                    one row a message, as it was received
+              ├─ quarantine             what is no message or could not be read, whole, with its reason
+              ├─ findings               what else is wrong with messages and batches
+              ├─ fields                 one row a value, with its place
+              ├─ adt                    one row an ADT message
+              ├─ orders                 one row an order (ORC or OBR) of ORM, OML, RDE …
+              ├─ reports                one row a report (OBR) of ORU
+              ├─ observations           one row an OBX, with its order
+              ├─ appointments           one row an SIU message
+              ├─ appointment_resources  one row an AIS, AIG, AIL, AIP
+              ├─ immunization_messages  one row a VXU message
+              ├─ vaccinations           one row an RXA
+              ├─ documents              one row a TXA of MDM
+              ├─ charges                one row an FT1 of DFT, BAR
+              └─ other_messages         one row a message of any other type
+
+Every message is in ``raw`` or in ``quarantine``, once; and in one of ``adt``, ``orders``, ``reports``, ``appointments``,
+``immunization_messages``, ``documents``, ``charges``, ``other_messages`` at least once. The conditions are complementary
+and safe with NULL.
+
+A column whose name ends in ``_time`` is a timestamp, ``_date`` a date; what HL7 sends as a number is a double. What cannot
+be converted is NULL there and stays as it was sent in ``fields``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    IntegerType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from connector_lib.formats.hl7v2.reading import PieceTuple, ReadMessage, pieces_of, read_message
+from connector_lib.formats.hl7v2.record_types import NESTED
+from connector_lib.schemas import FIELDS_TYPE, FINDINGS_TYPE, PARSED_TYPE
+from connector_lib.spark_utils import hl7_date, hl7_number, hl7_timestamp, make_udf, nested
+from connector_lib.tables.hl7v2_columns import (
+    ADT,
+    ADT_LISTS,
+    APPOINTMENT,
+    CHARGE_MESSAGE_LISTS,
+    FAMILIES,
+    IMMUNIZATION_LISTS,
+    INTEGERS,
+    NUMBERS,
+    OTHER_LISTS,
+    PATIENT,
+    VISIT,
+)
+
+__all__ = [
+    "adt",
+    "appointment_resources",
+    "appointments",
+    "charges",
+    "documents",
+    "fields",
+    "findings",
+    "immunization_messages",
+    "observations",
+    "orders",
+    "other_messages",
+    "quarantine",
+    "raw",
+    "received",
+    "reports",
+    "vaccinations",
+]
+
+_PIECES = ArrayType(
+    StructType(
+        [
+            StructField("message_index", IntegerType()),
+            StructField("offset", LongType(), False),
+            StructField("message", StringType()),
+            StructField("charset", StringType()),
+            StructField("charset_problem", StringType(), False),
+            StructField("reason", StringType()),
+            StructField("content", BinaryType()),
+            StructField("findings", FINDINGS_TYPE, False),
+        ]
+    ),
+    False,
+)
+_READ = StructType(
+    [
+        StructField("parsed", PARSED_TYPE),
+        StructField("fields", FIELDS_TYPE),
+        StructField("findings", FINDINGS_TYPE),
+        StructField("reason", StringType()),
+    ]
+)
+_PLACE = ("_source_file", "_message_index")
+_HEADER = ("message_control_id", "message_type", "trigger_event", "version", "sending_application", "sending_facility")
+_NO_CONTENT = "the file is too large to be read: "
+
+
+def received(files: DataFrame) -> DataFrame:
+    """Every message, and every piece of a file that is none, with its reason.
+
+    ``files`` has ``_source_file`` (string), ``_file_size`` (long) and ``content`` (binary; NULL for a file that is too
+    large to be read), as :func:`connector_lib.flows.files.read_files` gives them.
+
+    A row has ``reason`` when it could not be read, and then ``content``, its bytes. Otherwise it has ``message`` and what
+    was parsed of it: ``parsed`` (map<string, string>), ``fields`` and ``findings`` (arrays of structs). A row with
+    findings and neither message nor reason speaks of the batch, not of a message.
+    """
+    split_udf = make_udf(_pieces_of_value, "pieces_of_contents", _PIECES)
+    read_udf = make_udf(_read_value, "read_messages", _READ)
+    too_large = F.when(
+        F.col("content").isNull(),
+        F.concat(F.lit(_NO_CONTENT), F.format_number("_file_size", 0), F.lit(" bytes; raise source.max_file_bytes")),
+    )
+    pieces = files.select("_source_file", too_large.alias("too_large"), split_udf("content").alias("pieces")).select(
+        "_source_file", "too_large", F.explode_outer("pieces").alias("piece")
+    )
+    read = pieces.where("too_large IS NOT NULL OR piece IS NOT NULL").select(
+        "_source_file",
+        "too_large",
+        "piece",
+        read_udf("piece.message", "piece.charset", "piece.charset_problem").alias("read"),
+    )
+    reason = F.coalesce("too_large", "piece.reason", "read.reason")
+    return read.select(
+        "_source_file",
+        F.when(F.col("too_large").isNotNull(), F.lit(0)).otherwise(F.col("piece.message_index")).alias("_message_index"),
+        F.col("piece.offset").alias("_offset"),
+        reason.alias("reason"),
+        F.when(reason.isNull(), F.col("piece.message")).alias("message"),
+        F.when(reason.isNotNull(), F.col("piece.content")).alias("content"),
+        F.col("piece.charset").alias("charset"),
+        F.col("read.parsed").alias("parsed"),
+        F.when(reason.isNull(), F.col("read.fields")).alias("fields"),
+        F.flatten(F.array_compact(F.array("piece.findings", "read.findings"))).alias("findings"),
+        F.current_timestamp().alias("_ingest_timestamp"),
+    )
+
+
+def raw(received: DataFrame) -> DataFrame:
+    """One row a message that could be read: ``message`` as it was received, and where it was."""
+    return _messages(received).select(
+        *_PLACE, *_header(), "message", "charset", "_offset", "_ingest_timestamp"
+    )
+
+
+def quarantine(received: DataFrame) -> DataFrame:
+    """What has no readable MSH segment, or could not be read at all: its bytes, whole, and the reason."""
+    return received.where("reason IS NOT NULL").select(
+        *_PLACE, "reason", "content", "charset", "_offset", "_ingest_timestamp"
+    )
+
+
+def findings(received: DataFrame) -> DataFrame:
+    """What is wrong with messages that could be read, and with batch counts: one row a finding.
+
+    ``_message_index`` is NULL for a finding about a batch."""
+    found = received.where("reason IS NULL").select(
+        *_PLACE, F.col("parsed.message_control_id"), "_ingest_timestamp", F.explode("findings").alias("finding")
+    )
+    return found.select(
+        *_PLACE,
+        "message_control_id",
+        *_members("finding", ("code", "severity", "segment", "segment_index", "position", "text")),
+        "_ingest_timestamp",
+    )
+
+
+def fields(received: DataFrame) -> DataFrame:
+    """One row a value that was sent, with its place in the message: the answer to every question no other table has."""
+    values = _messages(received).select(
+        *_PLACE, *_header(("message_control_id", "message_type")), "_ingest_timestamp", F.explode("fields").alias("at")
+    )
+    place = ("segment_index", "segment", "field", "repetition", "component", "subcomponent", "value")
+    return values.select(*_PLACE, "message_control_id", "message_type", *_members("at", place), "_ingest_timestamp")
+
+
+def adt(received: DataFrame) -> DataFrame:
+    """One row an ADT message: event, patient, visit, and what repeats as arrays."""
+    return _one_row_a_message(_family(received, "adt"), ADT, ADT_LISTS)
+
+
+def orders(received: DataFrame) -> DataFrame:
+    """One row an order (an ORC, or an OBR without one) of an order message; one row for a message without any."""
+    return _one_row_an_element(_family(received, "orders"), "orders", (*PATIENT, "visit_number"))
+
+
+def reports(received: DataFrame) -> DataFrame:
+    """One row a report (an OBR with its ORC) of an ORU message; one row for a message without any."""
+    return _one_row_an_element(_family(received, "reports"), "orders", (*PATIENT, "visit_number"))
+
+
+def observations(received: DataFrame) -> DataFrame:
+    """One row an OBX of any message, with its order. ``value`` is OBX-5 as sent (its first repetition), ``values`` all of
+    them; ``value_number`` and ``value_time`` are filled where OBX-2 says that it is a number or a time."""
+    numeric = F.col("element.value_type").isin("NM", "SN", "SI")
+    temporal = F.col("element.value_type").isin("DT", "TS", "DTM")
+    return _one_row_an_element(
+        _messages(received).where("parsed.observations IS NOT NULL"),
+        "observations",
+        ("patient_id", "patient_name", "visit_number"),
+        F.when(numeric, hl7_number("element.value")).alias("value_number"),
+        F.when(temporal, hl7_timestamp("element.value")).alias("value_time"),
+    )
+
+
+def appointments(received: DataFrame) -> DataFrame:
+    """One row an SIU message: the appointment, its patient and visit."""
+    return _one_row_a_message(_family(received, "appointments"), APPOINTMENT, ("patient_identifiers", "notes"))
+
+
+def appointment_resources(received: DataFrame) -> DataFrame:
+    """One row an AIS, AIG, AIL or AIP: service, equipment, place or person of an appointment, with its RGS."""
+    return _one_row_an_element(
+        _messages(received).where("parsed.resources IS NOT NULL"),
+        "resources",
+        ("placer_appointment_id", "filler_appointment_id", "patient_id"),
+    )
+
+
+def immunization_messages(received: DataFrame) -> DataFrame:
+    """One row a VXU message: patient, visit, next of kin."""
+    return _one_row_a_message(_family(received, "immunization_messages"), (*PATIENT, *VISIT), IMMUNIZATION_LISTS)
+
+
+def vaccinations(received: DataFrame) -> DataFrame:
+    """One row an RXA of any message, with its order, route and observations."""
+    return _one_row_an_element(
+        _messages(received).where("parsed.vaccinations IS NOT NULL"), "vaccinations", PATIENT
+    )
+
+
+def documents(received: DataFrame) -> DataFrame:
+    """One row a document (TXA) of an MDM message, with its contents (OBX); one row for a message without any."""
+    return _one_row_an_element(_family(received, "documents"), "documents", (*PATIENT, "visit_number"))
+
+
+def charges(received: DataFrame) -> DataFrame:
+    """One row a transaction (FT1) of a DFT or BAR message; one row for a message without any. Diagnoses, procedures and
+    insurances are the message's."""
+    lists = [nested(F.col("parsed")[name], name).alias(name) for name in CHARGE_MESSAGE_LISTS]
+    return _one_row_an_element(
+        _family(received, "charges"), "charges", (*PATIENT, "account_number", "visit_number"), *lists
+    )
+
+
+def other_messages(received: DataFrame) -> DataFrame:
+    """One row a message whose type belongs to no other table; its values are in ``fields``."""
+    known = [message_type for types in FAMILIES.values() for message_type in types]
+    others = _messages(received).where(~F.coalesce(F.col("parsed.message_type"), F.lit("")).isin(known))
+    return _one_row_a_message(others, (*PATIENT, "acknowledgment_code", "acknowledged_control_id"), OTHER_LISTS)
+
+
+def _messages(received: DataFrame) -> DataFrame:
+    return received.where("reason IS NULL AND message IS NOT NULL")
+
+
+def _family(received: DataFrame, table: str) -> DataFrame:
+    message_type = F.coalesce(F.col("parsed.message_type"), F.lit(""))
+    return _messages(received).where(message_type.isin(list(FAMILIES[table])))
+
+
+def _header(names: Iterable[str] = _HEADER) -> list[Column]:
+    columns = [F.col("parsed")[name].alias(name) for name in names]
+    return [*columns, hl7_timestamp(F.col("parsed")["message_time"]).alias("message_time")] if names is _HEADER else columns
+
+
+def _one_row_a_message(messages: DataFrame, scalars: Iterable[str], lists: Iterable[str]) -> DataFrame:
+    return messages.select(
+        *_PLACE,
+        *_header(),
+        *(_typed(name, F.col("parsed")[name]) for name in scalars),
+        *(nested(F.col("parsed")[name], name).alias(name) for name in lists),
+        "_ingest_timestamp",
+    )
+
+
+def _one_row_an_element(messages: DataFrame, kind: str, scalars: Iterable[str], *more: Column) -> DataFrame:
+    exploded = messages.select(
+        *_PLACE, "parsed", "_ingest_timestamp", F.explode_outer(nested(F.col("parsed")[kind], kind)).alias("element")
+    )
+    record_type = NESTED[kind]
+    arrays = (*record_type.lists, *record_type.parts)
+    taken = set(record_type.names)
+    return exploded.select(
+        *_PLACE,
+        *_header(),
+        *(_typed(name, F.col("parsed")[name]) for name in scalars if name not in taken),
+        *(_typed(name, F.col("element")[name]) for name in record_type.names),
+        *(F.col("element")[name].alias(name) for name in arrays),
+        *more,
+        "_ingest_timestamp",
+    )
+
+
+def _typed(name: str, column: Column) -> Column:
+    if name.endswith("_time") or name == "time":
+        return hl7_timestamp(column).alias(name)
+    if name.endswith("_date"):
+        return hl7_date(column).alias(name)
+    if name in NUMBERS:
+        return hl7_number(column).alias(name)
+    if name in INTEGERS:
+        return column.cast("int").alias(name)
+    return column.alias(name)
+
+
+def _members(struct: str, names: Iterable[str]) -> list[Column]:
+    return [F.col(struct)[name].alias(name) for name in names]
+
+
+def _pieces_of_value(content: bytes | bytearray | None) -> list[PieceTuple]:
+    return [] if content is None else pieces_of(bytes(content))
+
+
+def _read_value(text: str | None, charset: str | None, problem: str | None) -> ReadMessage:
+    if text is None:
+        return ReadMessage(None, [], [], None)
+    return read_message(text, charset or "utf-8", problem or "")
