@@ -1,0 +1,249 @@
+"""Runs a pipeline folder on this machine, from the lock on its warehouse to the report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError
+from connector_lib.local.definitions import Dataset, Definitions, RecordingRegistry
+from connector_lib.local.events import FlowEvent, parse_event, short_name
+from connector_lib.local.failures import location_in, readable
+from connector_lib.local.java import find_java, java_home_for_spark
+from connector_lib.local.journal import Journal
+from connector_lib.local.lock import Holder, WarehouseLock
+from connector_lib.local.machine import memory_of_machine_mb, sensible_cores, sensible_memory_mb
+from connector_lib.local.report import DatasetResult, RunReport
+from connector_lib.local.row_counts import count_rows
+from connector_lib.local.spark_engine import EngineSettings, SparkEngine
+from connector_lib.local.warehouse import Warehouse, open_warehouse
+from connector_lib.project.pipeline import PipelineFolder
+
+__all__ = ["RunObserver", "RunSettings", "run_pipeline"]
+
+CATALOG = "spark_catalog"
+"""The one catalog of a local run."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How to run: the warehouse folder, whether to read everything again, and cores and memory for Spark.
+
+    None for ``cores`` or ``memory_mb`` takes what suits this machine.
+    """
+
+    warehouse: Path
+    full_refresh: bool = False
+    cores: int | None = None
+    memory_mb: int | None = None
+
+
+class RunObserver:
+    """What a run tells while it works. Does nothing; a caller overrides what it wants to show."""
+
+    def phase(self, text: str) -> None:
+        """The run has come to another phase, such as starting Spark."""
+
+    def note(self, text: str) -> None:
+        """Something that the person at the keyboard should know, such as an interrupted run before this one."""
+
+    def flows(self, names: list[str]) -> None:
+        """The flows that will run, in the order of definition."""
+
+    def flow(self, name: str, state: str, seconds: float | None) -> None:
+        """A flow came into ``state``, so many seconds after it was started."""
+
+
+def run_pipeline(
+    pipeline: PipelineFolder, settings: RunSettings, observer: RunObserver | None = None
+) -> RunReport:
+    """Runs ``pipeline`` once: all that is new in its sources, or everything with ``full_refresh``.
+
+    A flow that fails gives a report with the state ``failed`` and its errors. Everything that keeps the run from
+    being started raises a :class:`~connector_lib.errors.ConnectorLibError`.
+    """
+    began = time.monotonic()
+    observer = observer or RunObserver()
+    java = find_java()
+    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    lock = WarehouseLock(
+        settings.warehouse.resolve() / "lock",
+        f"pipeline {pipeline.name}",
+        now=_now,
+        on_wait=lambda holder: observer.note(_waiting(holder)),
+    )
+    with lock:
+        warehouse = open_warehouse(settings.warehouse)
+        journal = Journal(warehouse.journal)
+        for interruption in journal.interruptions():
+            observer.note(_interrupted(interruption.pipeline, interruption.since, interruption.materialized_views))
+        observer.phase("starting Spark")
+        shutil.rmtree(warehouse.scratch, ignore_errors=True)
+        (warehouse.scratch / "tmp").mkdir(parents=True)
+        engine = SparkEngine(
+            EngineSettings(
+                cores=settings.cores or sensible_cores(),
+                memory_mb=settings.memory_mb or sensible_memory_mb(memory_of_machine_mb()),
+                java_home=java_home_for_spark(java, warehouse.scratch / "java"),
+                tables=warehouse.tables,
+                metastore=warehouse.metastore,
+                scratch=warehouse.scratch,
+                log=warehouse.spark_log,
+                lock_fd=lock.fd,
+            )
+        )
+        try:
+            run = _Run(pipeline, settings, warehouse, journal, engine, observer)
+            return run.execute(began)
+        finally:
+            engine.close()
+            shutil.rmtree(warehouse.scratch, ignore_errors=True)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _waiting(holder: Holder) -> str:
+    return f"the Spark of an interrupted run (process {holder.pid}, {holder.purpose}) is still ending; waiting for it"
+
+
+def _interrupted(pipeline: str, since: str, views: tuple[str, ...]) -> str:
+    names = ", ".join(views) if views else "none"
+    return (
+        f"the run of '{pipeline}' that began {since} did not finish; these materialized views may be empty until the"
+        f" next run of it rebuilds them: {names}"
+    )
+
+
+@dataclass(slots=True)
+class _FlowProgress:
+    state: str = "not started"
+    started: float | None = None
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    pipeline: PipelineFolder
+    settings: RunSettings
+    warehouse: Warehouse
+    journal: Journal
+    engine: SparkEngine
+    observer: RunObserver
+    progress: dict[str, _FlowProgress] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def execute(self, began: float) -> RunReport:
+        database = self.pipeline.database or "default"
+        if self.pipeline.catalog not in (None, CATALOG):
+            self.notes.append(f"catalog '{self.pipeline.catalog}' is not on this machine: tables are in {CATALOG}")
+        spark = self.engine.spark
+        if database != "default":
+            spark.sql(f"CREATE DATABASE IF NOT EXISTS `{database}`").collect()
+        else:
+            spark.catalog.databaseExists("default")
+        self.warehouse.mark_complete()
+        checkpoints = self.warehouse.add_pipeline(self.pipeline.name)
+
+        self.observer.phase("reading the pipeline")
+        graph = self.engine.create_graph(self.pipeline, CATALOG, database)
+        definitions = self._load(graph)
+        tables = [d for d in definitions.datasets if d.kind in ("streaming table", "materialized view")]
+        if not tables:
+            raise ConfigurationError(
+                f"{self.pipeline.root}: the transformation files define no table",
+                hint="a table is a function under '@dp.table' or '@dp.materialized_view'",
+            )
+        full = {d.name: _full_name(d.name, database) for d in tables}
+        self.observer.flows([short_name(name, database) for name in full.values()])
+        streaming = [full[d.name] for d in tables if d.kind == "streaming table"]
+        before = {} if self.settings.full_refresh else count_rows(spark, streaming)
+
+        run_id = str(uuid.uuid4())
+        views = [short_name(full[d.name], database) for d in tables if d.kind == "materialized view"]
+        self.journal.began(run_id, self.pipeline.name, _now(), views)
+        self.observer.phase("running")
+        state = "stopped"
+        try:
+            state = self._run_graph(graph, checkpoints, database)
+        finally:
+            undone = [view for view in views if self._progress_of(view).state != "completed"]
+            self.journal.ended(run_id, _now(), state=state, unfinished_views=undone)
+        self.observer.phase("counting rows")
+        after = count_rows(spark, list(full.values()))
+        results = tuple(self._result(d, full[d.name], before, after, database) for d in tables)
+        return RunReport(
+            pipeline=self.pipeline.name,
+            warehouse=str(self.warehouse.root),
+            state=state,
+            seconds=round(time.monotonic() - began, 1),
+            datasets=results,
+            quality=(),
+            notes=tuple(self.notes),
+            errors=tuple(self.errors),
+        )
+
+    def _load(self, graph: str) -> Definitions:
+        registry = RecordingRegistry(self.engine.spark, graph)
+        try:
+            self.engine.load_definitions(self.pipeline, registry, graph)
+        except ConnectorLibError as error:
+            where = location_in(error, self.pipeline.files)
+            raise type(error)(_at(where, error.message), hint=error.hint) from error
+        except Exception as error:
+            where = location_in(error, self.pipeline.files)
+            raise PipelineRunError(_at(where, f"{type(error).__name__}: {readable(str(error))}")) from error
+        return registry.definitions
+
+    def _run_graph(self, graph: str, checkpoints: Path, database: str) -> str:
+        from pyspark.errors import PySparkException
+
+        try:
+            for message in self.engine.run_graph(graph, checkpoints, full_refresh=self.settings.full_refresh):
+                event = parse_event(message)
+                if event is not None:
+                    self._note_event(event, database)
+        except PySparkException as error:
+            if not self.errors:
+                self.errors.append(readable(str(error)))
+            return "failed"
+        return "failed" if self.errors else "completed"
+
+    def _note_event(self, event: FlowEvent, database: str) -> None:
+        name = short_name(event.flow, database)
+        flow = self._progress_of(name)
+        flow.state = event.state
+        if event.state == "starting":
+            flow.started = time.monotonic()
+        if flow.started is not None:
+            flow.seconds = round(time.monotonic() - flow.started, 1)
+        if event.state == "failed":
+            self.errors.append(f"{name}: {readable(event.detail)}")
+        self.observer.flow(name, event.state, flow.seconds)
+
+    def _progress_of(self, name: str) -> _FlowProgress:
+        return self.progress.setdefault(name, _FlowProgress())
+
+    def _result(
+        self, dataset: Dataset, full: str, before: dict[str, int], after: dict[str, int], database: str
+    ) -> DatasetResult:
+        name = short_name(full, database)
+        flow = self._progress_of(name)
+        rows = after.get(full)
+        written = None if rows is None else rows - before.get(full, 0)
+        return DatasetResult(name, dataset.kind, written, rows, flow.seconds, flow.state)
+
+
+def _full_name(name: str, database: str) -> str:
+    parts = name.replace("`", "").split(".")
+    return ".".join({1: [CATALOG, database, *parts], 2: [CATALOG, *parts]}.get(len(parts), parts))
+
+
+def _at(where: tuple[Path, int] | None, message: str) -> str:
+    return message if where is None else f"{where[0]}:{where[1]}: {message}"

@@ -1,0 +1,258 @@
+"""The folder that holds what local runs keep: tables, metastore, checkpoints, the journal of runs.
+
+The four belong together. A checkpoint that is missing while its table is there makes Spark take new files for old
+ones and pass over them without an error; a table that is missing while its checkpoint is there stays without its old
+rows. So every part carries the warehouse's identity, and every streaming table's log is compared with its checkpoint
+before a run starts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from connector_lib.errors import WarehouseError
+
+__all__ = ["DEFAULT_WAREHOUSE", "Warehouse", "open_warehouse"]
+
+DEFAULT_WAREHOUSE = Path("local_warehouse")
+
+_IDENTITY_FILE = "warehouse.json"
+_PART_FILE = ".warehouse_id"
+_FORMAT = 1
+_START_AFRESH = "delete the whole folder to start afresh (every source is then read again), or put the part back"
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    id: str
+    location: str
+    complete: bool
+    """False until Spark has made the metastore: what was begun before that holds nothing and is made again."""
+    format: int = _FORMAT
+    pipelines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """The paths of a warehouse folder, all absolute. Made by :func:`open_warehouse`."""
+
+    root: Path
+    id: str
+
+    @property
+    def tables(self) -> Path:
+        """The tables: ``<table>/`` of the database ``default``, ``<database>.db/<table>/`` of the others."""
+        return self.root / "tables"
+
+    @property
+    def metastore(self) -> Path:
+        """The folder above the Derby database."""
+        return self.root / "metastore"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The checkpoints, one folder a pipeline."""
+        return self.root / "checkpoints"
+
+    @property
+    def scratch(self) -> Path:
+        """What a run may throw away."""
+        return self.root / "scratch"
+
+    @property
+    def spark_log(self) -> Path:
+        """What Spark and its Python workers wrote to the console during the last run."""
+        return self.root / "spark.log"
+
+    @property
+    def journal(self) -> Path:
+        """The journal of runs."""
+        return self.root / "runs.jsonl"
+
+    @property
+    def table_list(self) -> Path:
+        """The tables that the runs made, for readers without Spark."""
+        return self.root / "tables.json"
+
+    def checkpoints_of(self, pipeline: str) -> Path:
+        """The folder of the checkpoints of ``pipeline``."""
+        return self.checkpoints / quote(pipeline, safe=" ")
+
+    def mark_complete(self) -> None:
+        """Says that the metastore has been made. To be called once Spark has opened it."""
+        identity = _read_identity(self.root)
+        if not identity.complete:
+            _write_part_id(self.metastore / "derby", self.id)
+            _write_identity(self.root, _replace(identity, complete=True))
+
+    def add_pipeline(self, pipeline: str) -> Path:
+        """The checkpoint folder of ``pipeline``, made where this warehouse has not seen the pipeline before."""
+        folder = self.checkpoints_of(pipeline)
+        identity = _read_identity(self.root)
+        if pipeline in identity.pipelines:
+            _check_part(self.root, folder, self.id)
+            return folder
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            _write_part_id(folder, self.id)
+        _write_identity(self.root, _replace(identity, pipelines=(*identity.pipelines, pipeline)))
+        return folder
+
+
+def open_warehouse(folder: Path) -> Warehouse:
+    """The warehouse in ``folder``, which is made where it is missing or empty. The caller holds its lock.
+
+    Raises :class:`~connector_lib.errors.WarehouseError` where the folder holds other things, a part is missing or
+    belongs to another warehouse, the folder was moved, or a table and its checkpoint do not belong together.
+    """
+    root = folder.resolve()
+    if not (root / _IDENTITY_FILE).exists():
+        return _create(root)
+    identity = _read_identity(root)
+    if identity.format != _FORMAT:
+        raise WarehouseError(
+            f"the warehouse '{root}' was made by another version of connector_lib (format {identity.format})",
+            hint="use that version, or another folder: --warehouse DIR",
+        )
+    if identity.location != str(root):
+        raise WarehouseError(
+            f"the warehouse '{root}' was made at '{identity.location}' and moved or copied from there;"
+            " Spark keeps absolute paths in its tables",
+            hint="move it back, or use another folder: --warehouse DIR (every source is then read again)",
+        )
+    warehouse = Warehouse(root, identity.id)
+    if not identity.complete:
+        shutil.rmtree(warehouse.metastore, ignore_errors=True)
+        _make_parts(warehouse)
+        return warehouse
+    for part in (warehouse.tables, warehouse.metastore / "derby", warehouse.checkpoints):
+        _check_part(root, part, identity.id)
+    for pipeline in identity.pipelines:
+        _check_part(root, warehouse.checkpoints_of(pipeline), identity.id)
+        _check_streaming_tables(warehouse, warehouse.checkpoints_of(pipeline))
+    return warehouse
+
+
+def _create(root: Path) -> Warehouse:
+    others = [path.name for path in root.iterdir() if path.name not in _OWN_NAMES] if root.exists() else []
+    if others:
+        raise WarehouseError(
+            f"'{root}' is no warehouse: it holds '{sorted(others)[0]}' and has no {_IDENTITY_FILE}",
+            hint="give an empty or new folder: --warehouse DIR",
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    warehouse = Warehouse(root, str(uuid.uuid4()))
+    # Patients' data must not get into a repository by 'git add .'.
+    (root / ".gitignore").write_text("*\n", encoding="utf-8")
+    _write_identity(root, _Identity(warehouse.id, str(root), complete=False))
+    _make_parts(warehouse)
+    return warehouse
+
+
+_OWN_NAMES = frozenset({"lock", ".gitignore", "spark.log"})
+
+
+def _make_parts(warehouse: Warehouse) -> None:
+    for part in (warehouse.tables, warehouse.checkpoints):
+        part.mkdir(exist_ok=True)
+        _write_part_id(part, warehouse.id)
+    # Derby makes its own folder in it, and refuses one that is there.
+    warehouse.metastore.mkdir(exist_ok=True)
+
+
+def _write_part_id(part: Path, identity: str) -> None:
+    (part / _PART_FILE).write_text(identity + "\n", encoding="utf-8")
+
+
+def _check_part(root: Path, part: Path, identity: str) -> None:
+    name = part.relative_to(root)
+    if not part.is_dir():
+        raise WarehouseError(f"the warehouse '{root}' has lost its part '{name}'", hint=_START_AFRESH)
+    try:
+        found = (part / _PART_FILE).read_text(encoding="utf-8").strip()
+    except OSError:
+        raise WarehouseError(
+            f"the part '{name}' of the warehouse '{root}' was made by somebody else", hint=_START_AFRESH
+        ) from None
+    if found != identity:
+        raise WarehouseError(
+            f"the part '{name}' of the warehouse '{root}' belongs to another warehouse", hint=_START_AFRESH
+        )
+
+
+def _read_identity(root: Path) -> _Identity:
+    try:
+        content = json.loads((root / _IDENTITY_FILE).read_text(encoding="utf-8"))
+        return _Identity(**{**content, "pipelines": tuple(content["pipelines"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WarehouseError(
+            f"the warehouse '{root}' has an unreadable {_IDENTITY_FILE}", hint=_START_AFRESH
+        ) from error
+
+
+def _write_identity(root: Path, identity: _Identity) -> None:
+    partial = root / f"{_IDENTITY_FILE}.partial"
+    partial.write_text(json.dumps(asdict(identity), indent=2) + "\n", encoding="utf-8")
+    partial.replace(root / _IDENTITY_FILE)
+
+
+def _replace(
+    identity: _Identity, *, complete: bool | None = None, pipelines: tuple[str, ...] | None = None
+) -> _Identity:
+    return _Identity(
+        id=identity.id,
+        location=identity.location,
+        complete=identity.complete if complete is None else complete,
+        format=identity.format,
+        pipelines=identity.pipelines if pipelines is None else pipelines,
+    )
+
+
+def _check_streaming_tables(warehouse: Warehouse, checkpoints: Path) -> None:
+    for database, table, checkpoint in _newest_checkpoints(checkpoints):
+        location = warehouse.tables / table if database == "default" else warehouse.tables / f"{database}.db" / table
+        _check_streaming_table(warehouse, location, checkpoint)
+
+
+def _newest_checkpoints(checkpoints: Path) -> Iterator[tuple[str, str, Path]]:
+    # Spark lays them out as _checkpoints/<catalog>/<database>/<table>/<flow>/<version>, one version a full refresh
+    # (org.apache.spark.sql.pipelines.graph.SystemMetadata).
+    for flow in checkpoints.glob("_checkpoints/*/*/*/*"):
+        versions = [path for path in flow.iterdir() if path.name.isdigit()]
+        if versions:
+            yield flow.parent.parent.name, flow.parent.name, max(versions, key=lambda path: int(path.name))
+
+
+def _check_streaming_table(warehouse: Warehouse, location: Path, checkpoint: Path) -> None:
+    """A batch is planned in ``offsets``, then written to the table's log, then noted in ``commits``."""
+    planned = _newest_batch(checkpoint / "offsets")
+    finished = _newest_batch(checkpoint / "commits")
+    written = _newest_batch(location / "_spark_metadata")
+    table = location.relative_to(warehouse.tables)
+    if finished > written:
+        raise WarehouseError(
+            f"the table '{table}' in '{warehouse.root}' has lost rows: its checkpoint has {finished + 1} finished"
+            f" batches, its folder {written + 1}",
+            hint=_START_AFRESH,
+        )
+    if written > planned:
+        raise WarehouseError(
+            f"the checkpoint of the table '{table}' in '{warehouse.root}' is older than the table: it has"
+            f" {planned + 1} batches, the table {written + 1}. New rows would be passed over",
+            hint=_START_AFRESH,
+        )
+
+
+_BATCH_FILE = re.compile(r"(\d+)(\.compact)?")
+
+
+def _newest_batch(log: Path) -> int:
+    names: Iterable[str] = [path.name for path in log.iterdir()] if log.is_dir() else []
+    return max((int(found[1]) for found in map(_BATCH_FILE.fullmatch, names) if found), default=-1)
