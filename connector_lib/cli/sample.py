@@ -91,13 +91,15 @@ def _hl7v2(
 ) -> None:
     named = damage or []
     forms = _forms(form or [])
+    terminal = Console(stderr=True)
     with Progress(
         TextColumn("messages"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=terminal,
         transient=True,
+        disable=not terminal.is_terminal,
     ) as progress:
         task = progress.add_task("messages", total=messages)
         written = write_files(

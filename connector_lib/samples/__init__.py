@@ -1,2 +1,1 @@
-"""Synthetic data for trying things out, tests and benchmarks. Nothing in it was ever said about a real
-person."""
+"""Synthetic data for trying things out, tests and benchmarks. None of it is about a real person."""

@@ -10,18 +10,20 @@ import base64
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from connector_lib.errors import UsageError
 from connector_lib.samples.hl7v2.composer import random_source
 from connector_lib.samples.hl7v2.forms import CR, FILE_BATCH, MLLP, PLAIN
 from connector_lib.samples.hl7v2.kinds import Kind
-from connector_lib.samples.hl7v2.messages import sample_messages
+from connector_lib.samples.hl7v2.messages import SampleMessage, sample_messages
 
 __all__ = ["DAMAGES", "HUGE_SEGMENT", "Damage", "DamagedFile", "damaged_file"]
 
 HUGE_SEGMENT: Final = "huge-segment"
 _CHUNK: Final = 1 << 20
+_MOST_TRIED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,8 @@ def damaged_file(name: str, seed: int, first: int, segment_bytes: int) -> Damage
     """
     if name not in DAMAGES:
         raise UsageError(f"there is no kind of damage {name!r}", hint=f"kinds: {', '.join(DAMAGES)}")
-    made = [
-        message
-        for message in sample_messages(200, seed, families=["ORU"], charset="ascii", first=first, prefix="D")
-        if message.standard_separators
-        and message.version >= "2.3.1"
-        and "|NM|" in message.text
-        and "|ED|" not in message.text
-    ][:3]
+    results = sample_messages(_MOST_TRIED, seed, families=["ORU"], charset="ascii", first=first, prefix="D")
+    made = list(islice(filter(_is_plain, results), 3))
     content = DAMAGES[name].make(
         [message.text for message in made], random_source(f"{seed} {name}"), segment_bytes
     )
@@ -87,6 +83,16 @@ def damaged_file(name: str, seed: int, first: int, segment_bytes: int) -> Damage
         content.unreadable,
         tuple(message.kind for message in used),
         tuple(message.control_id for message in used),
+    )
+
+
+def _is_plain(message: SampleMessage) -> bool:
+    """Whether its lines can be changed as text: default separators, MSH-18, numbers, no large value."""
+    return (
+        message.standard_separators
+        and message.version >= "2.3.1"
+        and "|NM|" in message.text
+        and "|ED|" not in message.text
     )
 
 

@@ -12,7 +12,7 @@ from connector_lib.errors import UsageError
 from connector_lib.samples.hl7v2.composer import random_source
 from connector_lib.samples.hl7v2.damage import DAMAGES, damaged_file
 from connector_lib.samples.hl7v2.forms import FORMS, Form, framed
-from connector_lib.samples.hl7v2.kinds import Kind
+from connector_lib.samples.hl7v2.kinds import Kind, kinds_of
 from connector_lib.samples.hl7v2.manifest import FileRecord, Manifest
 from connector_lib.samples.hl7v2.messages import SampleMessage, sample_messages
 
@@ -43,7 +43,7 @@ def write_files(
     2,000 messages in one. ``families`` are message types, all when left out. ``damage`` are keys of
     :data:`~connector_lib.samples.hl7v2.damage.DAMAGES`: for each one file more, with three messages or what
     is left of them, which do not count towards ``count``; ``segment_bytes`` is the size of the segment in
-    ``huge-segment``. ``progress`` is called with the number of messages written since the last call.
+    ``huge-segment``. ``progress`` is called with the number of messages made since the last call.
 
     A file has its name only when it is complete. ``overwrite`` takes away the sample files of an earlier
     run and leaves everything else in the folder; without it a folder with anything in it is refused.
@@ -57,11 +57,12 @@ def write_files(
     (['sample-00001-plain-cr-utf-8.hl7', 'sample-00002-file-batch-cr-utf-8-undeclared.hl7'], 50)
     """
     chosen = tuple(forms)
+    families = None if families is None else tuple(families)
+    kinds_of(families)
     _check(count, files, chosen, damage, segment_bytes)
     folder = Path(directory)
     _prepare(folder, overwrite)
     number_of_files = _number_of_files(count, files, chosen)
-    families = None if families is None else tuple(families)
     records: list[FileRecord] = []
     first = 0
     for index in range(number_of_files):
@@ -131,9 +132,9 @@ def _write_sample(
         for message in made:
             kinds[message.kind] += 1
             control_ids[1:] = [message.control_id]
-            yield message.text
             if progress is not None:
                 progress(1)
+            yield message.text
 
     name = f"sample-{number:05d}-{form.name}.hl7"
     written = _write(folder / name, framed(form, texts(), count, random_source(f"{seed} {name}")))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from connector_lib.samples.hl7v2.people import CHARSETS
@@ -20,6 +21,8 @@ MLLP: Final = "mllp"
 CR: Final = "cr"
 _LINE_ENDS: Final = {CR: ("\r",), "lf": ("\n",), "crlf": ("\r\n",), "mixed": ("\r", "\n", "\r\n")}
 _BATCHES_IN_A_FILE: Final = 2
+
+_LineEnd = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,11 @@ def framed(form: Form, texts: Iterable[str], count: int, rng: random.Random) -> 
     charset = CHARSETS[form.charset]
     if charset.mark:
         yield charset.mark
-    line_end = _line_end(form.line_end, rng)
-    for text in _FRAMINGS[form.framing](texts, count):
-        yield line_end(text).encode(charset.codec)
+    for text in _FRAMINGS[form.framing](texts, count, _line_end(form.line_end, rng)):
+        yield text.encode(charset.codec)
 
 
-def _line_end(name: str, rng: random.Random) -> Callable[[str], str]:
+def _line_end(name: str, rng: random.Random) -> _LineEnd:
     ends = _LINE_ENDS[name]
     if len(ends) == 1:
         end = ends[0]
@@ -89,34 +91,40 @@ def _line_end(name: str, rng: random.Random) -> Callable[[str], str]:
     )
 
 
-def _plain(texts: Iterable[str], count: int) -> Iterator[str]:
+def _plain(texts: Iterable[str], count: int, line_end: _LineEnd) -> Iterator[str]:
     for text in texts:
-        yield f"{text}\r"
+        yield line_end(f"{text}\r")
 
 
-def _mllp(texts: Iterable[str], count: int) -> Iterator[str]:
+def _mllp(texts: Iterable[str], count: int, line_end: _LineEnd) -> Iterator[str]:
+    # The CR behind the end block is MLLP's own, whatever the message's line ends are.
     for text in texts:
-        yield f"\x0b{text}\r\x1c\r"
+        yield "\x0b" + line_end(f"{text}\r") + "\x1c\r"
 
 
-def _batch(texts: Iterable[str], count: int) -> Iterator[str]:
+def _batch(texts: Iterable[str], count: int, line_end: _LineEnd) -> Iterator[str]:
     messages = iter(texts)
-    batches = _BATCHES_IN_A_FILE if count >= 2 * _BATCHES_IN_A_FILE else 1
-    for batch in range(batches):
-        size = count // batches + (batch < count % batches)
-        yield f"BHS|^~\\&|SAMPLE_HUB|SAMPLETON|ARCHIVE|SAMPLETON|20230101||BATCH {batch + 1}||B{batch + 1}\r"
-        for _ in range(size):
-            yield f"{next(messages)}\r"
-        yield f"BTS|{size}|end of batch {batch + 1}\r"
+    batches = _batches(count)
+    for batch in range(1, batches + 1):
+        size = count // batches + (batch <= count % batches)
+        header = f"BHS|^~\\&|SAMPLE_HUB|SAMPLETON|ARCHIVE|SAMPLETON|20230101||BATCH {batch}||B{batch}"
+        yield line_end(f"{header}\r")
+        for text in islice(messages, size):
+            yield line_end(f"{text}\r")
+        yield line_end(f"BTS|{size}|end of batch {batch}\r")
 
 
-def _file_batch(texts: Iterable[str], count: int) -> Iterator[str]:
-    yield "FHS|^~\\&|SAMPLE_HUB|SAMPLETON|ARCHIVE|SAMPLETON|20230101||SAMPLE FILE\r"
-    yield from _batch(texts, count)
-    yield f"FTS|{_BATCHES_IN_A_FILE if count >= 2 * _BATCHES_IN_A_FILE else 1}|end of file\r"
+def _file_batch(texts: Iterable[str], count: int, line_end: _LineEnd) -> Iterator[str]:
+    yield line_end("FHS|^~\\&|SAMPLE_HUB|SAMPLETON|ARCHIVE|SAMPLETON|20230101||SAMPLE FILE\r")
+    yield from _batch(texts, count, line_end)
+    yield line_end(f"FTS|{_batches(count)}|end of file\r")
 
 
-_FRAMINGS: Final[dict[str, Callable[[Iterable[str], int], Iterator[str]]]] = {
+def _batches(count: int) -> int:
+    return _BATCHES_IN_A_FILE if count >= 2 * _BATCHES_IN_A_FILE else 1
+
+
+_FRAMINGS: Final[dict[str, Callable[[Iterable[str], int, _LineEnd], Iterator[str]]]] = {
     PLAIN: _plain,
     MLLP: _mllp,
     BATCH: _batch,

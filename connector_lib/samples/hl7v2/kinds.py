@@ -49,7 +49,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("ADT", "A40", "ADT_A39", 1, 231, patient.merge),
     Kind("ORM", "O01", "ORM_O01", 6, 210, clinical.orders),
     Kind("OML", "O21", "OML_O21", 4, 240, clinical.orders),
-    Kind("ORU", "R01", "ORU_R01", 32, 210, clinical.results),
+    Kind("ORU", "R01", "ORU_R01", 42, 210, clinical.results),
     Kind("SIU", "S12", "SIU_S12", 4, 230, administrative.appointment),
     Kind("SIU", "S13", "SIU_S12", 2, 230, administrative.appointment),
     Kind("SIU", "S15", "SIU_S12", 1, 230, administrative.appointment),

@@ -23,9 +23,9 @@ __all__ = ["SampleMessage", "messages", "oru_message", "sample_messages"]
 _CUSTOM_SEPARATORS: Final = 0.03
 _FIFTH_SEPARATOR: Final = 0.4
 _EMPTY_FIELDS_AT_THE_END: Final = 0.08
-_ALWAYS_THERE: Final = 3
-"""Of so many messages at the start, one is of a kind and a version that it is the turn of, so that all are
-there soon."""
+_MESSAGES_A_TURN: Final = 3
+"""Of so many messages at the start of a run, one is of the kind and version whose turn it is, so that all
+are there soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _compose(
     for number in range(first, first + count):
         kind = c.pick(drawn_kinds)
         version = c.pick(drawn_versions[kind.name])
-        turn = number // _ALWAYS_THERE if number % _ALWAYS_THERE == 0 else len(turns)
+        turn = number // _MESSAGES_A_TURN if number % _MESSAGES_A_TURN == 0 else len(turns)
         if turn < len(turns):
             kind, version = turns[turn]
         yield _message(c, kind, version)

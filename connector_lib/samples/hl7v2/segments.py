@@ -43,7 +43,7 @@ _LOCAL_MESSAGES_WITHOUT_STRUCTURE = 0.2
 def msh(c: Composer, version: str, message_type: str, event: str, structure: str) -> str:
     """The header. MSH-9.3 from 2.3.1, MSH-18 from 2.3, MSH-21 from 2.5."""
     kind = f"{message_type}^{event}" if event else message_type
-    if structure and c.version >= 231 and not c.chance(_LOCAL_MESSAGES_WITHOUT_STRUCTURE):
+    if event and c.version >= 231 and not c.chance(_LOCAL_MESSAGES_WITHOUT_STRUCTURE):
         kind = f"{kind}^{structure}"
     if c.version >= 231 and c.chance(0.05):
         version = f"{version}^USA"
@@ -195,7 +195,7 @@ def coverage(c: Composer) -> Iterator[str]:
             f"|GRP{c.number(100, 999)}||||"
             f"{c.date(c.now - 200 * DAY)}|{c.date(c.now + 150 * DAY)}||HMO"
             f"|{patient.family}^{patient.given}|SEL|{patient.birth}"
-            f"|{patient.address}||||||||||||||||P{patient.number}-{set_id}"
+            f"|{patient.address}|||||||||||||||||P{patient.number}-{set_id}"
         )
         if c.chance(0.5):
             yield f"IN2|{set_id}|{patient.national_number}|||||{c.number(1000, 9999)}"
