@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("without_server")
 
 
 def path_given_to_spark(path: str) -> str:
-    plan = read_files(path)._plan.plan(None)  # type: ignore[attr-defined]
+    frame: Any = read_files(path)
+    plan = frame._plan.plan(None)
     return str(plan.set_op.left_input.project.input.filter.input.read.data_source.paths[0])
 
 

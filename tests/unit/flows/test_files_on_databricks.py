@@ -14,7 +14,8 @@ VOLUME = "/Volumes/main/hl7/inbox"
 
 
 def plan_of(**options: Any) -> Any:
-    return read_files(VOLUME, **options)._plan.plan(None)  # type: ignore[attr-defined]
+    frame: Any = read_files(VOLUME, **options)
+    return frame._plan.plan(None)
 
 
 def sources(plan: Any) -> list[Any]:
