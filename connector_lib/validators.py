@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
-from connector_lib.formats.hl7v2.rules import CODES, EnvelopeCheck, Finding, FindingKind, Severity, validate_message
+from connector_lib.formats.hl7v2.rules import (
+    CODES,
+    EnvelopeCheck,
+    Finding,
+    FindingKind,
+    Severity,
+    validate_message,
+)
 
 __all__ = ["CODES", "EnvelopeCheck", "Finding", "FindingKind", "Severity", "validate_message"]

@@ -1,5 +1,5 @@
-"""The batch envelope of a file: its counts, and whether each of its segments has its partner (chapter 2, "Batch
-protocol")."""
+"""The batch envelope of a file: its counts, and whether each of its segments has its partner (chapter 2,
+"Batch protocol")."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COUNT: Final = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class EnvelopeCheck:
-    """Follows the pieces of one file, as :func:`~connector_lib.formats.hl7v2.split.split` gives them, in their order.
+    """Follows the pieces of one file, in the order of :func:`~connector_lib.formats.hl7v2.split.split`.
 
     A file without an envelope is in order. Nothing is kept but counts.
 
@@ -23,7 +23,7 @@ class EnvelopeCheck:
     >>> check = EnvelopeCheck()
     >>> data = b"BHS|^~\\\\&|LAB\\rMSH|^~\\\\&|LAB\\rBTS|2\\r"
     >>> [finding.text for piece in split(data) for finding in check.piece(piece)] + check.end()
-    ['BTS-1 says 2; the batch has 1 messages']
+    ['BTS-1 says that the batch has 2 messages; counted: 1']
     """
 
     __slots__ = ("_batches", "_in_batch", "_in_file", "_messages", "_occurrences", "_pieces")
@@ -41,11 +41,12 @@ class EnvelopeCheck:
             return []
         text = piece.content.decode(piece.charset or "latin-1", "replace")
         name = text[:3]
+        if name in ("FHS", "BHS"):
+            # What the header before it left open is named by that one's number.
+            findings = self._file_header() if name == "FHS" else self._batch_header()
+            self._occurrences[name] = self._occurrences.get(name, 0) + 1
+            return findings
         self._occurrences[name] = self._occurrences.get(name, 0) + 1
-        if name == "FHS":
-            return self._file_header()
-        if name == "BHS":
-            return self._batch_header()
         # Separators may be of any kind; the count is the first field.
         count = text[4:].split(text[3], 1)[0] if len(text) > 4 else ""
         return self._batch_trailer(count) if name == "BTS" else self._file_trailer(count)

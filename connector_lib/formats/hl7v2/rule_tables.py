@@ -1,7 +1,8 @@
-"""What the standard says about segments and fields, as data for :mod:`.rules` (HL7 v2.1 to v2.9, chapters 2 to 12).
+"""What the standard says about segments and fields, as data for :mod:`.rules` (HL7 v2.1 to
+v2.9, chapters 2 to 12).
 
-A field is in :data:`REQUIRED` when every version that has its segment requires it, or when all but the oldest do; so a
-message is measured by what its version asks for, and not by what a later one added.
+A field is in :data:`REQUIRED` when every version that has its segment requires it, or all but the oldest do;
+so a message is measured by what its version asks for, and not by what a later one added.
 """
 
 from __future__ import annotations
@@ -22,15 +23,31 @@ __all__ = [
     "Times",
 ]
 
-VERSIONS: Final = ("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2", "2.9", "2.9.1")
+VERSIONS: Final = (
+    "2.1",
+    "2.2",
+    "2.3",
+    "2.3.1",
+    "2.4",
+    "2.5",
+    "2.5.1",
+    "2.6",
+    "2.7",
+    "2.7.1",
+    "2.8",
+    "2.8.1",
+    "2.8.2",
+    "2.9",
+    "2.9.1",
+)
 """HL7 table 0104, version id. 2.0 was never used in production and 2.3.2 and 2.4.1 were never published."""
 
 PROCESSING_IDS: Final = ("P", "T", "D")
 """HL7 table 0103: production, training, debugging."""
 
 Need = Literal["required", "expected"]
-"""``required``: without it the message cannot be identified, attributed or understood. ``expected``: required by the
-standard, and the message is usable without."""
+"""``required``: without it the message cannot be identified, attributed or understood. ``expected``: required
+by the standard, and the message is usable without."""
 
 
 class Required(NamedTuple):
@@ -119,8 +136,8 @@ NUMBERED: Final = frozenset(
 """Segments whose first field is a set id (SI) that counts them within their group."""
 
 Times = Literal["time", "date", "range", "timing"]
-"""``time``: TS or DTM. ``date``: DT in every version. ``range``: DR, a start and an end. ``timing``: TQ, whose fourth and
-fifth components are a start and an end."""
+"""``time``: TS or DTM. ``date``: DT in every version. ``range``: DR, a start and an end. ``timing``: TQ,
+whose fourth and fifth components are a start and an end."""
 
 TIMES: Final[dict[str, dict[int, Times]]] = {
     "MSH": {7: "time"},
@@ -129,7 +146,19 @@ TIMES: Final[dict[str, dict[int, Times]]] = {
     "PD1": {13: "date", 17: "date", 18: "date"},
     "NK1": {8: "date", 9: "date", 16: "time"},
     "PV1": {25: "date", 30: "date", 35: "date", 44: "time", 45: "time"},
-    "PV2": {8: "time", 9: "time", 14: "date", 17: "date", 26: "date", 28: "date", 29: "date", 33: "time", 46: "date", 47: "time", 48: "time"},
+    "PV2": {
+        8: "time",
+        9: "time",
+        14: "date",
+        17: "date",
+        26: "date",
+        28: "date",
+        29: "date",
+        33: "time",
+        46: "date",
+        47: "time",
+        48: "time",
+    },
     "AL1": {6: "date"},
     "IAM": {11: "date", 13: "time", 20: "time"},
     "DB1": {5: "date", 6: "date", 7: "date", 8: "date"},
@@ -175,27 +204,29 @@ TIMES: Final[dict[str, dict[int, Times]]] = {
     "MFE": {3: "time"},
     "SFT": {6: "time"},
 }
-"""Segment → field → what it holds. A field that was DT in one version and TS in another counts as ``time``."""
+"""Segment, field, what it holds. A field that was DT in one version and TS in another counts as ``time``."""
 
 VALUE_TYPES: Final = frozenset(
-    (
-        "AD AUI CCD CCP CD CE CF CK CM CN CNE CNN CP CQ CSU CWE CX DDI DIN DLD DLN DLT DR DT DTM DTN ED EI EIP ERL FC FN FT "
-        "GTS HD ICD ID IS JCC LA1 LA2 MA MO MOC MOP MSG NA NDL NM NR OCD OG OSP PIP PL PLN PN PPN PRL PT PTA QIP QSC RCD "
-        "RFR RI RMC RP RPT SAD SCV SI SN SNM SPD SRT ST TM TN TQ TS TX UVC VH VID VR WVI WVS XAD XCN XON XPN XTN"
+    (  # noqa: SIM905 - a list of words is read best as words
+        "AD AUI CCD CCP CD CE CF CK CM CN CNE CNN CP CQ CSU CWE CX DDI DIN DLD DLN DLT DR DT DTM DTN ED "
+        "EI EIP ERL FC FN FT GTS HD ICD ID IS JCC LA1 LA2 MA MO MOC MOP MSG NA NDL NM NR OCD OG OSP PIP "
+        "PL PLN PN PPN PRL PT PTA QIP QSC RCD RFR RI RMC RP RPT SAD SCV SI SN SNM SPD SRT ST TM TN TQ TS "
+        "TX UVC VH VID VR WVI WVS XAD XCN XON XPN XTN "
     ).split()
 )
 """HL7 table 0125 of all versions, with the types that it stands for by "any data type" (chapter 2A)."""
 
 SEGMENTS: Final = frozenset(
-    (
-        "ABS ACC ADD ADJ AFF AIG AIL AIP AIS AL1 APR ARQ ARV AUT BHS BLC BLG BPO BPX BTS BTX BUI CDM CDO CER CM0 CM1 CM2 "
-        "CNS CON CSP CSR CSS CTD CTI CTR DB1 DEV DG1 DMI DON DPS DRG DSC DSP DST ECD ECR EDU EQL EQP EQU ERQ ERR EVN FAC "
-        "FHS FT1 FTS GOL GP1 GP2 GSC GSP GSR GT1 IAM IAR IIM ILT IN1 IN2 IN3 INV IPC IPR ISD ITM IVC IVT LAN LCC LCH LDP "
-        "LOC LRL MCP MFA MFE MFI MRG MSA MSH NCK NDS NK1 NPU NSC NST NTE OBR OBX ODS ODT OH1 OH2 OH3 OH4 OM1 OM2 OM3 OM4 "
-        "OM5 OM6 OM7 OMC ORC ORG ORO OVR PAC PCE PCR PD1 PDA PDC PEO PES PID PKG PM1 PMT PR1 PRA PRB PRC PRD PRT PSG PSH "
-        "PSL PSS PTH PV1 PV2 PYE QAK QID QPD QRD QRF QRI RCP RDF RDT REL RF1 RFI RGS RMI ROL RQ1 RQD RX1 RXA RXC RXD RXE "
-        "RXG RXO RXR RXV SAC SCD SCH SCP SDD SFT SGH SGT SHP SID SLT SPM SPR STF STZ TCC TCD TQ1 TQ2 TXA UAC UB1 UB2 URD "
-        "URS VAR VND VTQ"
+    (  # noqa: SIM905 - a list of words is read best as words
+        "ABS ACC ADD ADJ AFF AIG AIL AIP AIS AL1 APR ARQ ARV AUT BHS BLC BLG BPO BPX BTS BTX BUI CDM CDO "
+        "CER CM0 CM1 CM2 CNS CON CSP CSR CSS CTD CTI CTR DB1 DEV DG1 DMI DON DPS DRG DSC DSP DST ECD ECR "
+        "EDU EQL EQP EQU ERQ ERR EVN FAC FHS FT1 FTS GOL GP1 GP2 GSC GSP GSR GT1 IAM IAR IIM ILT IN1 IN2 "
+        "IN3 INV IPC IPR ISD ITM IVC IVT LAN LCC LCH LDP LOC LRL MCP MFA MFE MFI MRG MSA MSH NCK NDS NK1 "
+        "NPU NSC NST NTE OBR OBX ODS ODT OH1 OH2 OH3 OH4 OM1 OM2 OM3 OM4 OM5 OM6 OM7 OMC ORC ORG ORO OVR "
+        "PAC PCE PCR PD1 PDA PDC PEO PES PID PKG PM1 PMT PR1 PRA PRB PRC PRD PRT PSG PSH PSL PSS PTH PV1 "
+        "PV2 PYE QAK QID QPD QRD QRF QRI RCP RDF RDT REL RF1 RFI RGS RMI ROL RQ1 RQD RX1 RXA RXC RXD RXE "
+        "RXG RXO RXR RXV SAC SCD SCH SCP SDD SFT SGH SGT SHP SID SLT SPM SPR STF STZ TCC TCD TQ1 TQ2 TXA "
+        "UAC UB1 UB2 URD URS VAR VND VTQ "
     ).split()
 )
 """Appendix A of all versions."""

@@ -1,18 +1,17 @@
 """What is wrong with a message: structural rules of HL7 v2, chapters 2 to 12.
 
-The tables are in :mod:`.rule_tables`, codes and sentences in :mod:`.findings`, the counts of a batch envelope in
-:mod:`.envelope`. A message that is in order costs one pass over its segments: the pass only looks, and what looks odd is
-read with care afterwards.
+The tables are in :mod:`.rule_tables`, codes and sentences in :mod:`.findings`, the counts of a batch envelope
+in :mod:`.envelope`. A message that is in order costs one pass over its segments: the pass only looks, and
+what looks odd is read with care afterwards.
 """
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable
 from functools import lru_cache
 from operator import itemgetter
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from connector_lib.formats.hl7v2.envelope import EnvelopeCheck
 from connector_lib.formats.hl7v2.findings import CODES, Finding, FindingKind, Severity
@@ -30,6 +29,7 @@ from connector_lib.formats.hl7v2.rule_tables import (
     WITHOUT_PATIENT,
     Times,
 )
+from connector_lib.formats.hl7v2.timestamps import SURELY_A_TIME, TIME_OF_DAY, time_problem
 
 __all__ = ["CODES", "EnvelopeCheck", "Finding", "FindingKind", "Severity", "validate_message"]
 
@@ -41,8 +41,9 @@ def validate_message(message: Message | str) -> list[Finding]:
 
     Raises :class:`~connector_lib.errors.ParseError` for a text without a readable MSH segment.
 
-    >>> text = "MSH|^~\\\\&|LAB|GHH|||20260101||ORU^R01|7|P|2.5\\rPID|1||42||DOE\\rOBR|1|||GLU\\rOBX|1|NM|GLU||high||||||F"
-    >>> [(finding.code, finding.position) for finding in validate_message(text)]
+    >>> header = "MSH|^~\\\\&|LAB|GHH|||20260101||ORU^R01|7|P|2.5"
+    >>> result = "PID|1||42||DOE\\rOBR|1|||GLU\\rOBX|1|NM|GLU||high||||||F"
+    >>> [(finding.code, finding.position) for finding in validate_message(f"{header}\\r{result}")]
     [('value-not-numeric', 'OBX-5')]
     """
     if isinstance(message, str):
@@ -58,8 +59,8 @@ def validate_message(message: Message | str) -> list[Finding]:
 class _Layout(NamedTuple):
     """The rules of one kind of segment with a given number of fields, laid out for the pass.
 
-    ``required`` are the required fields that it has room for, ``absent`` those that it has not. ``time_texts`` takes the
-    texts of ``times`` out of a row. ``counts`` says whether field 1 is a set id.
+    ``required`` are the required fields that it has room for, ``absent`` those that it has not.
+    ``time_texts`` takes the texts of ``times`` out of a row. ``counts`` says whether field 1 is a set id.
     """
 
     required: tuple[int, ...]
@@ -78,7 +79,7 @@ def _layout(name: str, size: int) -> _Layout | None:
         return None
     required = [entry.field for entry in REQUIRED.get(name, ())]
     kinds = {field: kind for field, kind in TIMES.get(name, {}).items() if field < size}
-    times = tuple(field for field, kind in kinds.items() if kind in ("time", "date"))
+    times = tuple(field for field, kind in kinds.items() if kind == "time")
     return _Layout(
         required=tuple(field for field in required if field < size),
         absent=tuple(field for field in required if field >= size),
@@ -97,28 +98,19 @@ _ORDINALS: Final = tuple(map(str, range(_LONGEST_COUNT)))
 _DELETE: Final = '""'
 """HL7's "delete this value" (chapter 2): a value of every type."""
 
-_SURELY_A_TIME: Final = re.compile(
-    r"(?!0000)[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|1[0-9]|2[0-8])(?:(?:[01][0-9]|2[0-3])(?:[0-5][0-9]"
-    r"(?:[0-5][0-9](?:\.[0-9]{1,4})?)?)?)?)?)?(?:[+-](?:0[0-9]|1[0-4])[0-5][0-9])?\Z"
-)
-"""Most times: those whose day every month has."""
-_TIME: Final = re.compile(
-    r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)(?:(?P<hour>\d\d)(?:(?P<minute>\d\d)"
-    r"(?:(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?)?)?)?)?(?:[+-](?P<zone_hour>\d\d)(?P<zone_minute>\d\d))?",
-    re.ASCII,
-)
-_TIME_OF_DAY: Final = re.compile(
-    r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d+)?)?)?(?:[+-](?:0\d|1[0-4])[0-5]\d)?", re.ASCII
-)
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)\Z")
+_CONTROLS: Final = "\0\x02\x03\x04\x0b\x1a\x1b\x1c"
+"""What ends a text, a frame or a file somewhere on the way: NUL, STX, ETX, EOT, VT, SUB, ESC, FS."""
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 _WHOLE_NUMBER: Final = re.compile(r"\d+", re.ASCII)
 
+_LONGEST_TYPE: Final = 200
+"""More characters than a right MSH-9 has: what is longer is not kept in a cache."""
 _ADDITIONS: Final = frozenset({"NTE", "PRT", "TCD"})
 """Segments that add to the one before them: behind them its group goes on."""
 
+_NAME_LENGTH: Final = 3
 _DATE_LENGTH: Final = 8
-_LONGEST_FRACTION: Final = 4
 _COMPONENTS: Final[dict[Times, tuple[int, ...]]] = {
     "time": (1,),
     "date": (1,),
@@ -126,30 +118,6 @@ _COMPONENTS: Final[dict[Times, tuple[int, ...]]] = {
     "timing": (4, 5),
 }
 _TIME_TYPES: Final = frozenset({"DT", "TM", "TS", "DTM"})
-
-TimeProblem = Literal["", "form", "calendar", "fraction"]
-
-
-def _time_problem(text: str) -> TimeProblem:
-    """What is wrong with a date or time (chapter 2A, DTM), as it was sent."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return "form"
-    part = {name: int(digits) for name, digits in match.groupdict("0").items() if name != "fraction"}
-    year, month, day = part["year"], part["month"], part["day"]
-    has_month, has_day = match["month"] is not None, match["day"] is not None
-    if (
-        year < 1
-        or (has_month and not 1 <= month <= 12)
-        or (has_day and not 1 <= day <= calendar.monthrange(year, month)[1])
-        or part["hour"] > 23
-        or part["minute"] > 59
-        or part["second"] > 59
-        or part["zone_hour"] > 14
-        or part["zone_minute"] > 59
-    ):
-        return "calendar"
-    return "fraction" if len(match["fraction"] or "") > _LONGEST_FRACTION else ""
 
 
 def _part(text: str, component: int, between_components: str, between_subcomponents: str) -> str:
@@ -175,21 +143,24 @@ def _message_type(text: str, between_components: str, between_subcomponents: str
 class _Check:
     """One message under the rules. Each method adds to ``findings``."""
 
-    __slots__ = ("delimiters", "empty", "findings", "message", "rows", "seen")
+    __slots__ = ("delimiters", "empty", "findings", "message", "occurrences", "rows", "seen")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self.rows = message.rows
         self.delimiters = message.delimiters
         self.empty = self.delimiters.component + self.delimiters.repetition + self.delimiters.subcomponent
+        self.occurrences: list[int] = []
         self.seen: dict[str, int] = {}
         self.findings: list[Finding] = []
 
-    def add(self, code: str, index: int, field: int = 0, repetition: int = 1, component: int = 0, **parts: str) -> None:
-        """One finding. ``parts`` go into the sentence and are names of the standard or of places, never values."""
+    def add(
+        self, code: str, index: int, field: int = 0, repetition: int = 1, component: int = 0, **parts: str
+    ) -> None:
+        """One finding. ``parts`` go into the sentence: names of the standard and of places, never values."""
         # The name is cut out: a segment without a separator holds the lines that follow it there.
-        name = self.rows[index][0][:3]
-        occurrence = sum(row[0][:3] == name for row in self.rows[: index + 1])
+        name = self.rows[index][0][:_NAME_LENGTH]
+        occurrence = self.occurrence(index)
         position = name if occurrence == 1 else f"{name}[{occurrence}]"
         if field:
             position += f"-{field}" if repetition == 1 else f"-{field}[{repetition}]"
@@ -198,6 +169,16 @@ class _Check:
         kind = CODES[code]
         text = kind.sentence.format(field=f"{name}-{field}", **parts)
         self.findings.append(Finding(code, kind.severity, name, index, position, text))
+
+    def occurrence(self, index: int) -> int:
+        """Which of the segments of its name this one is, from 1; counted once for all findings."""
+        if not self.occurrences:
+            counts: dict[str, int] = {}
+            for row in self.rows:
+                name = row[0][:_NAME_LENGTH]
+                counts[name] = counts.get(name, 0) + 1
+                self.occurrences.append(counts[name])
+        return self.occurrences[index]
 
     def text(self) -> None:
         """Character set, separators, and what is in no field of its own."""
@@ -212,24 +193,29 @@ class _Check:
             for index, text in enumerate(texts):
                 if "\r" in text or "\n" in text:
                     self.add("line-break-in-value", index)
+        if controls := [control for control in _CONTROLS if control in joined]:
+            for index, text in enumerate(texts):
+                if any(control in text for control in controls):
+                    self.add("control-character", index)
         if "\ufffd" in joined:
             for index, text in enumerate(texts):
                 if "\ufffd" in text:
                     self.add("replacement-character", index)
 
     def segments(self) -> None:
-        """The pass over all segments. It only looks; see the methods that it calls for the rules themselves."""
-        surely_a_time, is_number, empty, seen = _SURELY_A_TIME.match, _NUMBER.match, self.empty, self.seen
-        fine = {"", _DELETE}  # times that need no second look; a message says the same one again and again
-        are_fine = fine.issuperset
+        """The pass over all segments. It only looks; the methods that it calls hold the rules."""
+        surely_a_time, is_number, empty, seen = SURELY_A_TIME.match, _NUMBER.match, self.empty, self.seen
+        all_times: set[str] = set()  # a message says the same time again and again
+        add_times = all_times.update
         are_numbers_odd = False
         for index, row in enumerate(self.rows):
             name = row[0]
-            layout = _layout(name, len(row))
+            # What is longer than a name is lines of text, which have no place in a cache.
+            layout = _layout(name, len(row)) if len(name) == _NAME_LENGTH else None
             if layout is None:
                 self.segment_name(index)
                 continue
-            required, absent, times, time_texts, dates, composite_times, counts = layout
+            required, absent, _, time_texts, dates, composite_times, counts = layout
             number = seen[name] = seen.get(name, 0) + 1
             for field in required:
                 text = row[field]
@@ -237,21 +223,15 @@ class _Check:
                     self.required_field(index, field)
             for field in absent:
                 self.required_field(index, field)
-            if time_texts is not None and not are_fine(time_texts(row)):
-                for field in times:
-                    text = row[field]
-                    if text not in fine:
-                        if surely_a_time(text):
-                            fine.add(text)
-                        else:
-                            self.time_field(index, field)
+            if time_texts is not None:
+                add_times(time_texts(row))
             if dates:
                 for field in dates:
-                    if len(row[field]) > _DATE_LENGTH and row[field] in fine:
-                        self.add("date-with-time", index, field)
+                    if row[field] and surely_a_time(row[field], 0, _DATE_LENGTH + 1) is None:
+                        self.time_field(index, field)
             if composite_times:
                 for field in composite_times:
-                    if row[field] not in fine:
+                    if row[field]:
                         self.time_field(index, field)
             if counts and (number >= _LONGEST_COUNT or row[1] != _ORDINALS[number]):
                 are_numbers_odd = True
@@ -265,12 +245,14 @@ class _Check:
                         self.value(index)
             elif number > 1 and name == "MSH":
                 self.add("second-header", index)
+        if odd_times := {text for text in all_times if surely_a_time(text) is None} - {"", _DELETE}:
+            self.times(odd_times)
         if are_numbers_odd:
             self.set_ids()
 
     def segment_name(self, index: int) -> None:
-        """A segment that is not in the tables under its name: of a batch envelope, unknown, or with its line ends."""
-        name = self.rows[index][0][:3]
+        """A segment without rules: of a batch envelope, unknown, or a name with lines of text behind it."""
+        name = self.rows[index][0][:_NAME_LENGTH]
         self.seen[name] = self.seen.get(name, 0) + 1
         if name in _ENVELOPE:
             self.add("envelope-in-message", index)
@@ -285,6 +267,13 @@ class _Check:
         required = next(entry for entry in REQUIRED[row[0]] if entry.field == field)
         self.add(f"{required.need}-field-missing", index, field, title=required.title)
 
+    def times(self, odd: set[str]) -> None:
+        for index, row in enumerate(self.rows):
+            layout = _layout(row[0], len(row)) if len(row[0]) == _NAME_LENGTH else None
+            for field in layout.times if layout else ():
+                if row[field] in odd:
+                    self.time_field(index, field)
+
     def time_field(self, index: int, field: int) -> None:
         row = self.rows[index]
         kind = TIMES[row[0]][field]
@@ -293,7 +282,7 @@ class _Check:
                 text = self.part(repeated, component)
                 if not text or text == _DELETE:
                     continue
-                problem = _time_problem(text)
+                problem = time_problem(text)
                 code = {
                     "form": "time-form",
                     "calendar": "time-not-in-calendar",
@@ -324,19 +313,20 @@ class _Check:
                 if _NUMBER.match(repeated.strip(" ")) is None:
                     self.add("value-not-numeric", index, 5, repetition)
             elif value_type == "TM":
-                if _TIME_OF_DAY.fullmatch(text) is None:
+                if TIME_OF_DAY.fullmatch(text) is None:
                     self.add("value-not-a-time", index, 5, repetition, type=value_type)
             else:
-                problem = _time_problem(text)
+                problem = time_problem(text)
                 if problem == "fraction":
                     self.add("time-too-precise", index, 5, repetition)
                 elif problem:
                     self.add("value-not-a-time", index, 5, repetition, type=value_type)
 
     def set_ids(self) -> None:
-        """Set ids (chapter 2A, SI) go up among the segments of a name that belong to the same one; of those the first that
-        does not is reported. Behind a segment of another kind they may start again: structures repeat whole groups."""
-        names = [row[0][:3] for row in self.rows]
+        """Set ids (chapter 2A, SI) go up among the segments of a name that belong to the same one; of those
+        the first that does not is reported. Behind a segment of another kind they may start again, since
+        structures repeat whole groups."""
+        names = [row[0][:_NAME_LENGTH] for row in self.rows]
         owners = parents(names)
         last: dict[tuple[str, int], tuple[int, int]] = {}
         reported: set[tuple[str, int, str]] = set()
@@ -373,13 +363,20 @@ class _Check:
         if len(self.rows) == 1:
             self.add("header-alone", 0)
         size = len(row)
-        if size > 11 and row[11] and row[11] not in PROCESSING_IDS and self.part(row[11], 1) not in PROCESSING_IDS:
+        if (
+            size > 11
+            and row[11]
+            and row[11] not in PROCESSING_IDS
+            and self.part(row[11], 1) not in PROCESSING_IDS
+        ):
             self.add("processing-id-unknown", 0, 11)
         if size > 12 and row[12] and row[12] not in VERSIONS and self.part(row[12], 1) not in VERSIONS:
             self.add("version-unknown", 0, 12, versions=", ".join(VERSIONS))
         if size <= 9 or not row[9].strip(self.empty):
             return
-        message_type, event = _message_type(row[9], self.delimiters.component, self.delimiters.subcomponent)
+        message_type, event = _message_type(
+            row[9][:_LONGEST_TYPE], self.delimiters.component, self.delimiters.subcomponent
+        )
         if not message_type:
             self.add("message-type-form", 0, 9)
         if len(self.rows) == 1:
