@@ -55,8 +55,8 @@ CODECS: Final[dict[str, str]] = {
     "SHIFT_JIS": "shift_jis",
 }
 """Name in MSH-18 (upper case) → Python codec. Not here: CNS 11643, for which Python has none, and UTF-16 and
-UTF-32, which a header that could be read byte by byte is not written in (files in those are known by their first
-bytes).
+UTF-32, which a header that could be read byte by byte is not written in (files in those are known by their
+first bytes).
 ``iso2022_jp_ext`` reads every set that Japanese senders switch to, the half-width one (ISO IR13) included."""
 
 BYTE_ORDER_MARKS: Final[tuple[tuple[bytes, str], ...]] = (
@@ -98,8 +98,8 @@ def declared_charset(content: bytes) -> str:
 
 
 def codec_for(name: str) -> str | None:
-    """The Python codec for a name of table 0211, None when there is none. A repeated name counts by its richest
-    set.
+    """The Python codec for a name of table 0211, None when there is none. A repeated name counts by its
+    richest set.
 
     >>> codec_for("8859/15"), codec_for("ASCII~ISO IR87"), codec_for("no such set")
     ('iso8859-15', 'iso2022_jp_ext', None)
@@ -111,14 +111,14 @@ def codec_for(name: str) -> str | None:
         codec = CODECS.get(f"8859/{int(number.group(1))}" if number else spelled)
         if codec is not None:
             found.append(codec)
-    # The first name is the default set; later ones are switched to within the text: the ISO 2022 codecs read that.
+    # The first name is the default set; later ones are switched to within the text, by ISO 2022.
     richer = [codec for codec in found if codec.startswith("iso2022")]
     return next(iter(richer or found), None)
 
 
 def decode(content: bytes, marked: str = "") -> DecodedText:
-    """The text of one message's bytes. ``marked`` is the codec of the file's byte order mark, if it has one. Bytes
-    that start with a byte order mark of their own are read by that.
+    """The text of one message's bytes. ``marked`` is the codec of the file's byte order mark, if it has one.
+    Bytes that start with a byte order mark of their own are read by that.
 
     >>> decode("MSH|^~\\\\&|||||||ACK|1|P|2.5||||||8859/1\\rMSA|AA|é".encode("latin-1")).charset
     'iso8859-1'

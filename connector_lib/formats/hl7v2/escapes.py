@@ -30,8 +30,12 @@ _LAYOUT: Final = re.compile(
     r"\.(?:(?P<plain>br|ce|fi|nf)|(?P<skip>sp|sk)(?P<count>[0-9]*)|(?:in|ti)[+-]?[0-9]*)\Z", re.IGNORECASE
 )
 _LINE_BREAKS: Final = frozenset({"br", "sp", "ce"})
+_ASCII: Final = "2842"
+_JIS_ROMAN: Final = "284A"
+"""ASCII but for two characters, which are separators here: the escape character stays what it is in it."""
 _SINGLE_BYTE_SETS: Final = {
-    "2842": "ascii",
+    _ASCII: "ascii",
+    _JIS_ROMAN: "ascii",
     "2949": "shift_jis",
     "2D41": "iso8859-1",
     "2D42": "iso8859-2",
@@ -43,8 +47,8 @@ _SINGLE_BYTE_SETS: Final = {
     "2D4C": "iso8859-5",
     "2D4D": "iso8859-9",
 }
-"""Digits of ``\\Cxxyy\\`` → codec (chapter 2, "Escape sequences supporting multiple character sets"). Of shift_jis
-the bytes that are one character each: ISO IR13."""
+"""Digits of ``\\Cxxyy\\`` → codec (chapter 2, "Escape sequences supporting multiple character sets"). Of
+shift_jis the bytes that are one character each: ISO IR13."""
 _ONE_BYTE_CODECS: Final = ("iso8859-", "cp125")
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
 _STAYS: Final = re.compile(r"Z.+|[CM](?:[0-9A-Fa-f]{2}){2,3}\Z", re.DOTALL)
@@ -64,8 +68,8 @@ def make_unescape(
 ) -> Callable[[str], str]:
     """The function that replaces the escape sequences of one message's values.
 
-    ``charset`` is a Python codec name, used for the bytes of ``\\X..\\``. An empty ``escape_character`` means that
-    the message has none: values come back as they are.
+    ``charset`` is a Python codec name, used for the bytes of ``\\X..\\``. An empty ``escape_character`` means
+    that the message has none: values come back as they are.
 
     >>> unescape = make_unescape("|", "^", "~", "\\\\", "&", "", "utf-8")
     >>> unescape("Smith \\\\T\\\\ Sons\\\\.br\\\\\\\\X4C6F6E646F6E\\\\ \\\\Z01\\\\")
@@ -171,26 +175,30 @@ def _decode_switches(
 ) -> str:
     """Reads the parts behind ``\\C..\\`` and ``\\M..\\`` in the ISO 2022 character sets that these switch to.
 
-    The hex digits are the bytes that follow ESC in ISO 2022, so `\\M2442\\` is ESC $ B. What cannot be read in the
-    named set stays as it was sent.
+    The hex digits are the bytes that follow ESC in ISO 2022, so `\\M2442\\` is ESC $ B. What cannot be read
+    in the named set stays as it was sent.
     """
-    first = switch.search(value)
-    assert first is not None
-    head, rest = value[: first.start()], value[first.start() :]
-    as_iso2022 = switch.sub(lambda match: "\x1b" + bytes.fromhex(match.group(1)).decode("latin-1"), rest)
-    for codec in ("iso2022_jp_2", "iso2022_jp_ext", "iso2022_kr"):
+    head, *parts = switch.split(value)
+    switches = [digits.upper() for digits in parts[::2]]
+    texts = parts[1::2]
+    sent_in = charset if charset.startswith(_ONE_BYTE_CODECS) else "ascii"
+    if all(digits in _SINGLE_BYTE_SETS for digits in switches):
+        try:
+            # The bytes as they were sent, in the set that the escape names instead of that of the message.
+            read = [
+                text.encode(sent_in).decode(_SINGLE_BYTE_SETS[digits])
+                for digits, text in zip(switches, texts, strict=True)
+            ]
+        except UnicodeError:
+            return replace_all(value)
+        return replace_all(head + "".join(read))
+    as_iso2022 = "".join(
+        "\x1b" + bytes.fromhex(_ASCII if digits == _JIS_ROMAN else digits).decode("latin-1") + text
+        for digits, text in zip(switches, texts, strict=True)
+    )
+    for codec in ("iso2022_jp_2", "iso2022_jp_ext"):
         try:
             return replace_all(head) + replace_all(as_iso2022.encode("ascii").decode(codec))
-        except (UnicodeEncodeError, UnicodeDecodeError):
+        except UnicodeError:
             continue
-    parts = switch.split(rest)
-    sent_in = charset if charset.startswith(_ONE_BYTE_CODECS) else "ascii"
-    try:
-        read = [
-            # The bytes as they were sent, in the set that the escape names instead of that of the message.
-            text.encode(sent_in).decode(_SINGLE_BYTE_SETS[digits.upper()])
-            for digits, text in zip(parts[1::2], parts[2::2], strict=True)
-        ]
-    except (KeyError, UnicodeError, LookupError):
-        return replace_all(value)
-    return replace_all(head + "".join(read))
+    return replace_all(value)

@@ -7,13 +7,14 @@ and version, and for messages that leave out or add segments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from connector_lib.formats.hl7v2.message import Message, Segment
 
-__all__ = ["OPENS", "SegmentGroup", "groups", "parents"]
+__all__ = ["OPENS", "SegmentGroup", "Structure", "groups", "parents", "structure"]
 
 _ORDER_PARTS: Final = ("OBX", "NTE", "SPM", "CTD", "CTI", "TCD", "TQ1", "TQ2", "PRT", "DG1", "SAC", "IPC")
 _PHARMACY_PARTS: Final = ("OBX", "NTE", "RXR", "RXC", "TQ1", "TQ2", "CTI", "PRT", "CDO")
@@ -56,6 +57,24 @@ _ENDS_ORDER: Final = "OBR"
 """An ORC holds one detail group: a second OBR behind it starts an order of its own (chapter 4, ORM; chapter 7, ORU)."""
 
 
+_SHORT: Final = 64
+"""Segments. Messages of one sender have few structures; of those that are not longer the last ones are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What follows from the names of a message's segments alone.
+
+    ``parents`` has for each segment the index of the one it belongs to, -1 for those that stand at the top. ``runs`` are
+    neighbours of one name: ``(name, index of the first, index behind the last)``. ``first`` is the index of the first
+    segment of each name.
+    """
+
+    parents: tuple[int, ...]
+    runs: tuple[tuple[str, int, int], ...]
+    first: dict[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentGroup:
     """A segment and what belongs to it, in the order of the message."""
@@ -64,12 +83,37 @@ class SegmentGroup:
     children: list[SegmentGroup]
 
 
-def parents(names: Iterable[str]) -> list[int]:
+def parents(names: Sequence[str]) -> list[int]:
     """For each segment the index of the one it belongs to, -1 for those that stand at the top.
 
     >>> parents(["MSH", "PID", "NTE", "OBR", "NTE", "OBX", "NTE", "OBR", "OBX"])
     [-1, -1, 1, 1, 3, 3, 5, 1, 7]
     """
+    return list(structure(names).parents)
+
+
+def structure(names: Sequence[str]) -> Structure:
+    """The structure of a message from the names of its segments.
+
+    >>> structure(["MSH", "OBR", "OBX", "OBX"]).runs
+    (('MSH', 0, 1), ('OBR', 1, 2), ('OBX', 2, 4))
+    """
+    return _known_structure(tuple(names)) if len(names) <= _SHORT else _structure(names)
+
+
+@lru_cache(maxsize=1024)
+def _known_structure(names: tuple[str, ...]) -> Structure:
+    return _structure(names)
+
+
+def _structure(names: Sequence[str]) -> Structure:
+    starts = [index for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
+    ends = [*starts[1:], len(names)]
+    runs = tuple((names[start], start, end) for start, end in zip(starts, ends, strict=False))
+    return Structure(_parents(names), runs, {name: start for name, start, _ in reversed(runs)})
+
+
+def _parents(names: Iterable[str]) -> tuple[int, ...]:
     owner: dict[str, int] = {}
     patient = -1
     found: list[int] = []
@@ -88,7 +132,7 @@ def parents(names: Iterable[str]) -> list[int]:
             owner[child] = index
         if name == _ENDS_ORDER:
             owner[_ENDS_ORDER] = patient
-    return found
+    return tuple(found)
 
 
 def groups(message: Message) -> list[SegmentGroup]:
@@ -102,6 +146,6 @@ def groups(message: Message) -> list[SegmentGroup]:
     """
     every = [SegmentGroup(segment, []) for segment in message.segments]
     top: list[SegmentGroup] = []
-    for group, parent in zip(every, parents(row[0] for row in message.rows), strict=True):
+    for group, parent in zip(every, parents([row[0] for row in message.rows]), strict=True):
         (every[parent].children if parent >= 0 else top).append(group)
     return top

@@ -20,11 +20,18 @@ __all__ = ["Delimiters", "FieldValue", "Message", "Path", "Segment", "parse", "p
 
 _BEFORE_HEADER: Final = "\ufeff\x0b\r\n\t "
 _NOT_A_SEPARATOR: Final = re.compile(r"[\w\s]")
+_LINE: Final = re.compile(r"[^\r\n]*")
 _PATH: Final = re.compile(
     r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<occurrence>[1-9]\d*)\])?"
     r"-(?P<field>[1-9]\d*)(?:\[(?P<repetition>[1-9]\d*)\])?"
     r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<subcomponent>[1-9]\d*))?)?"
 )
+_HEADER_LIMIT: Final = 4096
+"""Characters of a message that the encoding characters are looked for in."""
+_FREQUENT_SEGMENTS: Final = (
+    "MSH EVN PID PD1 NK1 PV1 PV2 MRG ROL PRT AL1 IAM DG1 DRG PR1 GT1 IN1 IN2 IN3 ACC MSA ERR ORC OBR OBX NTE SPM TQ1 TQ2 "
+    "RXO RXE RXD RXG RXA RXR RXC SCH RGS AIS AIG AIL AIP TXA FT1"
+).split()
 
 
 class FieldValue(NamedTuple):
@@ -39,11 +46,12 @@ class FieldValue(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Delimiters:
     """The separators of one message, from MSH-1 and MSH-2; empty where the message has none.
 
-    ``problem`` says in words what is odd about MSH-2; empty when nothing is.
+    Messages with the same separators share one object, which other modules remember things by: so it is compared by
+    identity. ``problem`` says in words what is odd about MSH-2; empty when nothing is.
     """
 
     field: str
@@ -56,6 +64,7 @@ class Delimiters:
     unescape: Callable[[str], str]
     between_segments: re.Pattern[str]
     segment_start: re.Pattern[str]
+    known_starts: frozenset[str]
 
     def is_composite(self, text: str) -> bool:
         """Whether a field repetition has components or subcomponents."""
@@ -143,7 +152,7 @@ class Segment:
     def get(self, field: int, repetition: int = 1, component: int = 0, subcomponent: int = 0) -> str | None:
         """One value, unescaped; None when it was not sent. See :meth:`Message.get`."""
         repetitions = self.repetitions(field)
-        if repetition > len(repetitions):
+        if not 0 < repetition <= len(repetitions) or component < 0 or subcomponent < 0:
             return None
         if self.name == "MSH" and field < 3:
             return repetitions[0] if component < 2 and subcomponent < 2 else None
@@ -269,11 +278,16 @@ class Message:
             if one_occurrence and number != place.occurrence:
                 continue
             segment = Segment(index, self.segment_texts[index], self._row(index), self.delimiters)
-            count = len(segment.repetitions(place.field))
-            for repetition in (place.repetition,) if one_repetition else range(1, count + 1):
-                value = segment.get(place.field, repetition, place.component, place.subcomponent)
-                if value is not None:
-                    values.append(value)
+            repetitions = segment.repetitions(place.field)
+            if one_repetition:
+                repetitions = repetitions[place.repetition - 1 : place.repetition]
+            if segment.name == "MSH" and place.field < 3:
+                values += repetitions if place.component < 2 and place.subcomponent < 2 else []
+                continue
+            found = (
+                part_of(text, place.component, place.subcomponent, self.delimiters) for text in repetitions
+            )
+            values += [value for value in found if value is not None]
         return values
 
     def walk(self) -> Iterator[FieldValue]:
@@ -286,45 +300,9 @@ class Message:
 
     def walk_tuples(self) -> Iterator[tuple[int, str, int, int, int, int, str]]:
         """The same as :meth:`walk` in plain tuples, for callers that read millions of them."""
-        delimiters = self.delimiters
-        between_repetitions, between_components = delimiters.repetition, delimiters.component
-        between_subcomponents, mark = delimiters.subcomponent, delimiters.escape
-        unescape = delimiters.unescape
+        values_of = _ValueReader(self.delimiters).values
         for index, row in enumerate(self.rows):
-            name = row[0]
-            first = 1
-            if name == "MSH":
-                yield (index, name, 1, 1, 1, 1, row[1])
-                if len(row) > 2:
-                    yield (index, name, 2, 1, 1, 1, row[2])
-                first = 3
-            for number in range(first, len(row)):
-                text = row[number]
-                if not text:
-                    continue
-                repetitions = (
-                    text.split(between_repetitions)
-                    if between_repetitions and between_repetitions in text
-                    else (text,)
-                )
-                for repetition, repeated in enumerate(repetitions, start=1):
-                    components = (
-                        repeated.split(between_components)
-                        if between_components and between_components in repeated
-                        else (repeated,)
-                    )
-                    for component, part in enumerate(components, start=1):
-                        if not part:
-                            continue
-                        if between_subcomponents and between_subcomponents in part:
-                            for subcomponent, value in enumerate(part.split(between_subcomponents), start=1):
-                                value = unescape(value) if mark and mark in value else value
-                                if value:
-                                    yield (index, name, number, repetition, component, subcomponent, value)
-                            continue
-                        value = unescape(part) if mark and mark in part else part
-                        if value:
-                            yield (index, name, number, repetition, component, 1, value)
+            yield from values_of(index, row)
 
     def to_text(self) -> str:
         """The message as it was given to :func:`parse`, to the last character."""
@@ -355,9 +333,8 @@ def parse(text: str | bytes, charset: str = "utf-8") -> Message:
     separator = header[3:4]
     if not separator or _NOT_A_SEPARATOR.match(separator):
         raise ParseError("MSH is not followed by a field separator", hint="a message starts as in MSH|^~\\&|")
-    end = header.find(separator, 4)
-    line_end = _first_line_end(header)
-    encoding_characters = header[4 : line_end if end < 0 or end > line_end else end]
+    end = header.find(separator, 4, _HEADER_LIMIT)
+    encoding_characters = _first_line(header[4 : end if end >= 0 else _HEADER_LIMIT])
     return Message(text, _delimiters(separator, encoding_characters, charset), charset, problem)
 
 
@@ -386,32 +363,84 @@ def part_of(text: str, component: int, subcomponent: int, delimiters: Delimiters
     return delimiters.unescape(text) or None
 
 
+class _ValueReader:
+    """Takes whole segments apart into values with their places. All of a message's values pass through here."""
+
+    __slots__ = ("_component", "_escape", "_repetition", "_subcomponent", "_unescape")
+
+    def __init__(self, delimiters: Delimiters) -> None:
+        # A field holds no field separator, so that it can stand in for a separator that the message does not have.
+        nothing = delimiters.field
+        self._component = delimiters.component or nothing
+        self._repetition = delimiters.repetition or nothing
+        self._subcomponent = delimiters.subcomponent or nothing
+        self._escape = delimiters.escape or nothing
+        self._unescape = delimiters.unescape
+
+    def values(self, index: int, row: list[str]) -> list[tuple[int, str, int, int, int, int, str]]:
+        """``row`` is a segment's name and its fields, ``index`` its place in the message."""
+        name = row[0]
+        between_components, between_repetitions = self._component, self._repetition
+        between_subcomponents, mark = self._subcomponent, self._escape
+        header = name == "MSH"
+        values = [(index, name, number, 1, 1, 1, text) for number, text in enumerate(row[1:3], 1)] if header else []
+        for number, text in enumerate(row[3:], 3) if header else enumerate(row[1:], 1):
+            if not text:
+                continue
+            if text.isalnum():  # separators are neither letters nor digits
+                values.append((index, name, number, 1, 1, 1, text))
+                continue
+            repetitions = text.split(between_repetitions) if between_repetitions in text else (text,)
+            for repetition, repeated in enumerate(repetitions, 1):
+                if mark in repeated or between_subcomponents in repeated:
+                    values += self._values_with_parts(index, name, number, repetition, repeated)
+                elif between_components in repeated:
+                    values += [
+                        (index, name, number, repetition, component, 1, part)
+                        for component, part in enumerate(repeated.split(between_components), 1)
+                        if part
+                    ]
+                elif repeated:
+                    values.append((index, name, number, repetition, 1, 1, repeated))
+        return values
+
+    def _values_with_parts(
+        self, index: int, name: str, field: int, repetition: int, text: str
+    ) -> list[tuple[int, str, int, int, int, int, str]]:
+        return [
+            (index, name, field, repetition, component, subcomponent, value)
+            for component, part in enumerate(text.split(self._component), 1)
+            for subcomponent, sent in enumerate(part.split(self._subcomponent), 1)
+            if sent and (value := self._unescape(sent))
+        ]
+
+
 def _without_framing(text: str) -> str:
     """Without the line ends, blank lines and MLLP blocks around a message. Blanks that end a value stay."""
-    text = text.lstrip(_BEFORE_HEADER).rstrip("\r\n")
-    if text.endswith("\x1c"):
-        text = text[:-1].rstrip("\r\n")
-    while text.endswith((" ", "\t")):
-        end = len(text.rstrip(" \t"))
-        if text[end - 1] not in "\r\n":
-            break
-        text = text[:end].rstrip("\r\n")
-    return text
+    text = _without_blank_lines(text.lstrip(_BEFORE_HEADER))
+    return _without_blank_lines(text[:-1]) if text.endswith("\x1c") else text
+
+
+def _without_blank_lines(text: str) -> str:
+    """Without the line ends and blank lines behind the last value; blanks that end that value stay."""
+    last_line = _LINE.match(text, len(text.rstrip(" \t\r\n")))
+    assert last_line is not None
+    return text[: last_line.end()]
 
 
 def _segment_texts(text: str, delimiters: Delimiters) -> list[str]:
     lines = text.split("\r") if "\n" not in text else text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
-    # Nearly always every line is a segment. The pattern below, which costs several times as much, is for the rest.
-    starts_segment = delimiters.segment_start.match
-    for line in lines:
-        if starts_segment(line) is None:
-            return delimiters.between_segments.split(text)
-    return lines
+    # Nearly always every line is a segment, of those that everybody sends. The patterns, which cost several times as much,
+    # are for the rest.
+    if delimiters.known_starts.issuperset([line[:4] for line in lines]):
+        return lines
+    if all(map(delimiters.segment_start.match, lines)):
+        return lines
+    return [_without_blank_lines(segment) for segment in delimiters.between_segments.split(text)]
 
 
-def _first_line_end(header: str) -> int:
-    positions = [position for position in (header.find("\r", 0, 4096), header.find("\n", 0, 4096)) if position >= 0]
-    return min(positions, default=len(header))
+def _first_line(text: str) -> str:
+    return text.partition("\r")[0].partition("\n")[0]
 
 
 @lru_cache(maxsize=256)
@@ -439,7 +468,9 @@ def _delimiters(field: str, encoding_characters: str, charset: str) -> Delimiter
         problem = "MSH-2 names a character twice"
     elif len(encoding_characters) < 4:
         problem = "MSH-2 has fewer than four encoding characters"
-    segment_start = rf"[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z)"
+    name, separator = r"[A-Z][A-Z0-9]{2}", re.escape(field)
+    # Three capitals alone on a line are a segment without fields, unless text follows: then they are text too.
+    segment_start = rf"{name}(?:{separator}|[\r\n]*\Z|(?=[\r\n]+{name}(?:{separator}|[\r\n]|\Z)))"
     return Delimiters(
         field,
         component,
@@ -449,6 +480,7 @@ def _delimiters(field: str, encoding_characters: str, charset: str) -> Delimiter
         truncation,
         problem,
         make_unescape(field, component, repetition, escape, subcomponent, truncation, charset),
-        re.compile(rf"[\r\n](?:[ \t]*[\r\n])*(?={segment_start})"),
+        re.compile(rf"[\r\n](?={segment_start})"),
         re.compile(segment_start),
+        frozenset(name + field for name in _FREQUENT_SEGMENTS),
     )

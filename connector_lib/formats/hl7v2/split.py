@@ -1,9 +1,9 @@
 """A file or text of any size, taken apart into messages (chapter 2, "Batch protocol", and appendix C, MLLP).
 
-A message starts where a segment named MSH starts: at the beginning, behind a line end, or behind an MLLP start
-block; so ``MSH`` inside a value starts nothing. It ends where the next one starts, at a batch segment (FHS, BHS,
-BTS, FTS), at an MLLP end block, or at the end of the data. Text that belongs to no message is a piece of its own and
-not dropped.
+A message starts where a segment named MSH starts: at the beginning, behind a line end, or behind an MLLP
+start block; so ``MSH`` inside a value starts nothing. It ends where the next one starts, at a batch segment
+(FHS, BHS, BTS, FTS), at an MLLP end block, or at the end of the data. Text that belongs to no message is a
+piece of its own and not dropped.
 
 Nothing is decoded here. Memory is bounded by the largest piece.
 """
@@ -26,7 +26,6 @@ _CHUNK: Final = 1 << 20
 _LOOK_AHEAD: Final = 16
 """More bytes than the longest thing that the pattern looks at."""
 _BLANK: Final = b" \t\r\n\x0b\x1c\x1a"
-_LINE_ENDS: Final = b"\r\n"
 _LINE: Final = re.compile(rb"[^\r\n]*")
 _END_OF_FILE: Final = (b"\r\x1a", b"\n\x1a")
 """Ctrl-Z behind the last line, which some systems end a file with."""
@@ -36,8 +35,8 @@ _BOUNDARY: Final = (
     rb"(?:\xef\xbb\xbf)?(?=(?:(?P<message>MSH)|(?P<envelope>[FB](?:HS|TS)))(?:[!-/:-@\[-`{-~\r\n]|%(end)s))"
     rb"|(?P<frame_end>(?<=\x1c)(?=[\r\n\x0b]|%(end)s)))"
 )
-"""A line end, or a block start or end of MLLP, and what stands behind it. One set of characters comes first: the
-regular expression engine then skips to the next of them."""
+"""A line end, or a block start or end of MLLP, and what stands behind it. One set of characters comes first:
+the regular expression engine then skips to the next of them."""
 _NOWHERE: Final = rb"(?!)"
 _WITHIN: Final = re.compile(_BOUNDARY % {b"end": _NOWHERE})
 _AT_END: Final = re.compile(_BOUNDARY % {b"end": rb"\Z"})
@@ -48,10 +47,11 @@ class Piece:
     """A part of a file.
 
     ``kind`` is ``message``, ``unreadable`` (text outside every message) or ``envelope`` (one batch segment).
-    ``index`` counts messages and unreadable pieces from 0, in their order in the file; for an envelope segment it is
-    the number of those before it. ``offset`` is the piece's first byte in the file (for a text, UTF-16 and UTF-32, in
-    its UTF-8 form). ``content`` is its bytes: of a message without the line ends and framing around it, of an
-    unreadable piece all. ``charset`` is the codec that the file's byte order mark names, empty without one.
+    ``index`` counts messages and unreadable pieces from 0, in their order in the file; for an envelope
+    segment it is the number of those before it. ``offset`` is the piece's first byte in the file (in the
+    UTF-8 form of a text, of UTF-16 and of UTF-32). ``content`` is its bytes: of a message without the line
+    ends and framing around it, of an unreadable piece all. ``charset`` is the codec that the file's first
+    bytes show, empty when they show none.
     """
 
     kind: Literal["message", "unreadable", "envelope"]
@@ -169,7 +169,7 @@ def _pieces_of(kind: str, index: int, offset: int, content: bytes, charset: str)
     if kind == "message":
         if content.endswith(_END_OF_FILE):
             content = content[:-1]
-        yield Piece("message", index, offset, content.rstrip(_LINE_ENDS), charset)
+        yield Piece("message", index, offset, _without_blank_lines(content), charset)
         return
     if kind == "envelope":
         line = _LINE.match(content)
@@ -178,3 +178,10 @@ def _pieces_of(kind: str, index: int, offset: int, content: bytes, charset: str)
         offset, content = offset + line.end(), content[line.end() :]
     if content.strip(_BLANK):
         yield Piece("unreadable", index, offset, content, charset)
+
+
+def _without_blank_lines(content: bytes) -> bytes:
+    """Without the line ends and blank lines behind the last value; blanks that end that value stay."""
+    last_line = _LINE.match(content, len(content.rstrip(b" \t\r\n")))
+    assert last_line is not None
+    return content[: last_line.end()]

@@ -269,8 +269,8 @@ def test_a_line_that_is_no_segment_is_a_warning_where_it_was_read() -> None:
     assert found(text) == [("line-break-in-value", "OBX")]
 
 
-def test_lines_behind_a_bare_segment_name_are_not_taken_for_a_name() -> None:
-    findings = validate_message(report(RESULT, "NTE\rhis words"))
+def test_a_bare_segment_name_with_text_behind_it_is_a_line_of_the_value_before() -> None:
+    findings = validate_message(report("OBX|1|TX|GLU||98||||||F", "NTE|1||his\rWBC\rwords"))
     assert [(finding.code, finding.segment) for finding in findings] == [("line-break-in-value", "NTE")]
     assert "words" not in repr(findings)
 

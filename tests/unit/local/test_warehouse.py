@@ -1,0 +1,90 @@
+"""A warehouse folder is whole, or it is refused with words on what happened."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from connector_lib.errors import WarehouseError
+from connector_lib.local.warehouse import Warehouse, check_warehouse, open_warehouse
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    """One that a run of the pipeline 'example' has used, with a streaming table of two batches."""
+    made = open_warehouse(tmp_path / "warehouse")
+    (made.metastore / "derby").mkdir()
+    made.mark_complete()
+    checkpoints = made.add_pipeline("example")
+    checkpoint = checkpoints / "_checkpoints" / "spark_catalog" / "default" / "lines" / "lines" / "0"
+    for folder in (checkpoint / "offsets", checkpoint / "commits", made.tables / "lines" / "_spark_metadata"):
+        folder.mkdir(parents=True)
+        for batch in ("0", "1"):
+            (folder / batch).touch()
+    return made
+
+
+def test_an_untouched_one_opens_again_with_the_same_id(warehouse: Warehouse) -> None:
+    assert open_warehouse(warehouse.root).id == warehouse.id
+
+
+@pytest.mark.parametrize(
+    "part", ["tables", "metastore", "metastore/derby", "checkpoints", "checkpoints/example"]
+)
+def test_a_missing_part_is_named(warehouse: Warehouse, part: str) -> None:
+    shutil.rmtree(warehouse.root / part)
+    with pytest.raises(WarehouseError, match="has lost its part"):
+        open_warehouse(warehouse.root)
+
+
+@pytest.mark.parametrize("part", ["tables", "metastore/derby", "checkpoints", "checkpoints/example"])
+def test_a_part_of_another_warehouse_is_named(warehouse: Warehouse, tmp_path: Path, part: str) -> None:
+    (warehouse.root / part / ".warehouse_id").write_text("another\n")
+    with pytest.raises(WarehouseError, match=f"'{part}' .* belongs to another warehouse"):
+        open_warehouse(warehouse.root)
+
+
+def test_a_moved_one_says_where_it_was(warehouse: Warehouse, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    warehouse.root.rename(moved)
+    with pytest.raises(WarehouseError, match=f"was made at '{warehouse.root}' and moved"):
+        open_warehouse(moved)
+
+
+def test_a_lost_checkpoint_of_one_table_is_refused(warehouse: Warehouse) -> None:
+    offsets = next(warehouse.checkpoints.glob("**/offsets"))
+    (offsets / "1").unlink()
+    with pytest.raises(WarehouseError, match="checkpoint of the table 'lines' .* is older than the table"):
+        open_warehouse(warehouse.root)
+
+
+def test_a_lost_table_is_refused(warehouse: Warehouse) -> None:
+    shutil.rmtree(warehouse.tables / "lines")
+    with pytest.raises(WarehouseError, match="the table 'lines' .* has lost rows"):
+        open_warehouse(warehouse.root)
+
+
+def test_a_batch_that_was_written_and_not_noted_is_fine(warehouse: Warehouse) -> None:
+    commits = next(warehouse.checkpoints.glob("**/commits"))
+    (commits / "1").unlink()
+    open_warehouse(warehouse.root)
+
+
+def test_a_folder_with_other_things_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "thesis.doc").touch()
+    with pytest.raises(WarehouseError, match=r"it holds 'thesis\.doc'"):
+        open_warehouse(tmp_path)
+
+
+def test_one_that_was_begun_and_never_ready_is_made_again(tmp_path: Path) -> None:
+    begun = open_warehouse(tmp_path / "warehouse")
+    (begun.metastore / "half").mkdir()
+    again = open_warehouse(tmp_path / "warehouse")
+    assert not (again.metastore / "half").exists()
+
+
+def test_looking_at_one_makes_nothing(tmp_path: Path) -> None:
+    assert "none yet" in check_warehouse(tmp_path / "warehouse")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,107 @@
+"""What a pipeline folder may hold, and the words for what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connector_lib.errors import ConfigurationError, UsageError
+from connector_lib.project.pipeline import load_pipeline_folder
+
+GOOD = """\
+name: example
+storage: file:///tmp/example
+configuration:
+  source.storage_path: /data
+libraries:
+  - glob: {include: transformations/**}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "transformations" / "deeper").mkdir(parents=True)
+    (tmp_path / "transformations" / "b.sql").write_text("")
+    (tmp_path / "transformations" / "deeper" / "a.py").write_text("")
+    (tmp_path / "spark-pipeline.yml").write_text(GOOD)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "spark-pipeline.yml").write_text(text)
+
+
+def test_the_files_of_all_depths_are_found(folder: Path) -> None:
+    names = [path.name for path in load_pipeline_folder(folder).files]
+    assert sorted(names) == ["a.py", "b.sql"]
+
+
+def test_a_setting_of_the_command_line_replaces_one_of_the_file(folder: Path) -> None:
+    pipeline = load_pipeline_folder(folder, {"source.storage_path": "/other", "new": "1"})
+    assert pipeline.configuration == {"source.storage_path": "/other", "new": "1"}
+
+
+@pytest.mark.parametrize("key", ["database", "schema"])
+def test_database_and_schema_mean_the_same(folder: Path, key: str) -> None:
+    write(folder, GOOD + f"{key}: lab\n")
+    assert load_pipeline_folder(folder).database == "lab"
+
+
+def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no folder"):
+        load_pipeline_folder(tmp_path / "nowhere")
+
+
+def test_a_folder_above_pipelines_names_them(folder: Path) -> None:
+    with pytest.raises(UsageError, match=f"pipeline folders below it: {folder}"):
+        load_pipeline_folder(folder.parent)
+
+
+def test_an_unknown_key_names_file_key_and_the_nearest_one(folder: Path) -> None:
+    write(folder, GOOD + "librarys: []\n")
+    with pytest.raises(ConfigurationError) as error:
+        load_pipeline_folder(folder)
+    assert error.value.message == f"{folder / 'spark-pipeline.yml'}: unknown key 'librarys'"
+    assert "did you mean 'libraries'?" in error.value.hint
+    assert "files of their own beside this one" in error.value.hint
+
+
+def test_a_number_in_the_configuration_asks_for_quotes(folder: Path) -> None:
+    write(folder, GOOD.replace("/data", "/data\n  source.limit: 5"))
+    with pytest.raises(ConfigurationError) as error:
+        load_pipeline_folder(folder)
+    assert "'source.limit' under 'configuration' must be a string, not int" in error.value.message
+    assert error.value.hint == 'put it in quotes: source.limit: "5"'
+
+
+@pytest.mark.parametrize("key", ["name", "storage"])
+def test_a_missing_key_is_named(folder: Path, key: str) -> None:
+    write(folder, "\n".join(line for line in GOOD.splitlines() if not line.startswith(key)))
+    with pytest.raises(ConfigurationError, match=f"the key '{key}' is missing"):
+        load_pipeline_folder(folder)
+
+
+def test_yaml_that_cannot_be_read_gives_line_and_column(folder: Path) -> None:
+    write(folder, "name: [")
+    with pytest.raises(ConfigurationError, match="line 1, column 8: not valid YAML"):
+        load_pipeline_folder(folder)
+
+
+@pytest.mark.parametrize("pattern", ["transformations/*.py", "*/**"])
+def test_a_pattern_that_spark_refuses_is_refused(folder: Path, pattern: str) -> None:
+    write(folder, GOOD.replace("transformations/**", f'"{pattern}"'))
+    with pytest.raises(ConfigurationError, match="must be a file, or a folder followed by"):
+        load_pipeline_folder(folder)
+
+
+def test_a_pattern_without_files_is_named(folder: Path) -> None:
+    write(folder, GOOD.replace("transformations/**", "elsewhere/**"))
+    with pytest.raises(ConfigurationError, match=r"no file matches 'elsewhere/\*\*'"):
+        load_pipeline_folder(folder)
+
+
+def test_a_file_that_is_no_transformation_is_named(folder: Path) -> None:
+    (folder / "transformations" / "notes.txt").write_text("")
+    with pytest.raises(ConfigurationError, match=r"notes\.txt: a transformation file must end in"):
+        load_pipeline_folder(folder)
