@@ -1,8 +1,9 @@
 """The columns of one segment: from a row of fields to values, or straight to JSON text.
 
-Reading a field takes several steps (repetition, components, subcomponents, escapes, JSON), and most texts in fields come
-again and again: codes, units, flags, names of systems, the time of a whole panel. So the outcome is remembered by the
-text, field by field, within bounds; what is left to do for a text that was seen before is one look-up.
+Reading a field takes several steps (repetition, components, subcomponents, escapes, JSON), and most texts in
+fields come again and again: codes, units, flags, names of systems, the time of a whole panel. So the outcome
+is remembered by the text, field by field, within bounds; what is left to do for a text that was seen before
+is one look-up.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["ScalarColumns", "SegmentColumns", "json_list", "json_of", "repetitio
 
 _LONGEST_REMEMBERED: Final = 80
 """Characters. Longer texts are free text, which seldom comes again."""
-_MOST_REMEMBERED: Final = 512
+_MOST_REMEMBERED: Final = 1024
 """Texts a field. With the bound above, what is remembered of a field stays below half a mebibyte."""
 
 _ESCAPED_IN_JSON: Final = '"\\\\\x00-\x1f'
@@ -43,8 +44,8 @@ def json_list(texts: Iterable[str | None]) -> str:
 
 
 def repetitions_of(text: str, delimiters: Delimiters) -> list[str | None]:
-    """The repetitions of a field as ``Message.get`` gives them; one that is empty is None, so that the others keep
-    their places."""
+    """The repetitions of a field as ``Message.get`` gives them; one that is empty is None, so that the others
+    keep their places."""
     separator = delimiters.repetition
     return [part_of(one, 0, 0, delimiters) for one in (text.split(separator) if separator else (text,))]
 
@@ -52,9 +53,9 @@ def repetitions_of(text: str, delimiters: Delimiters) -> list[str | None]:
 class SegmentColumns:
     """Some columns of one kind of segment, for messages with the same separators.
 
-    ``columns`` are ``(name, field, component)``, component 0 being the whole field repetition; ``repeated`` are
-    ``(name, field)``, lists with an element a repetition. Columns other than lists are of the first repetition. A value
-    is given as ``Message.get`` gives it; one that was not sent is not there.
+    ``columns`` are ``(name, field, component)``, component 0 being the whole field repetition; ``repeated``
+    are ``(name, field)``, lists with an element a repetition. Columns other than lists are of the first
+    repetition. A value is given as ``Message.get`` gives it; one that was not sent is not there.
 
     >>> from connector_lib.formats.hl7v2.message import parse
     >>> columns = SegmentColumns((("code", 3, 1), ("code_text", 3, 2)), (), parse("MSH|^~\\\\&|").delimiters)
@@ -83,8 +84,13 @@ class SegmentColumns:
 
     def members(self, row: Sequence[str]) -> str:
         """All columns as members of a JSON object, a comma before each."""
-        # `compress` and `filter` pass over the fields that were not sent, three times as fast as a loop does.
-        return "".join(map(getitem, compress(self._members, row), filter(None, row)))
+        return self.members_of_rows((row,))[0]
+
+    def members_of_rows(self, rows: Iterable[Sequence[str]]) -> list[str]:
+        """:meth:`members` of several segments."""
+        known = self._members
+        # `compress` and `filter` pass over the fields that were not sent.
+        return ["".join(map(getitem, compress(known, row), filter(None, row))) for row in rows]
 
 
 class ScalarColumns:
@@ -92,7 +98,8 @@ class ScalarColumns:
 
     >>> from connector_lib.formats.hl7v2.message import parse
     >>> values: dict[str, str] = {}
-    >>> ScalarColumns((("sex", 8, 1),), parse("MSH|^~\\\\&|").delimiters).read("PID|1|||||||F".split("|"), values)
+    >>> columns = ScalarColumns((("sex", 8, 1),), parse("MSH|^~\\&|").delimiters)
+    >>> columns.read("PID|1|||||||F".split("|"), values)
     >>> values
     {'sex': 'F'}
     """
@@ -101,7 +108,9 @@ class ScalarColumns:
 
     def __init__(self, columns: Sequence[Column], delimiters: Delimiters) -> None:
         self._separators = _separators(delimiters)
-        self._fields = tuple(_field_columns(number, columns) for number in sorted({column[1] for column in columns}))
+        self._fields = tuple(
+            _field_columns(number, columns) for number in sorted({column[1] for column in columns})
+        )
 
     def read(self, row: Sequence[str], values: dict[str, str]) -> None:
         """Puts name → value into ``values``."""
@@ -113,9 +122,11 @@ class _Field(NamedTuple):
 
     number: int
     of_all: tuple[str, ...]
-    """Names of those with all of it, where it has components."""
+    """Names of those with all of it, where it has parts."""
     of_one: tuple[str, ...]
-    """Names of those with a text that has no components."""
+    """Names of those with a text that has no parts."""
+    of_first: tuple[str, ...]
+    """Names of those with the first component."""
     of_components: tuple[tuple[str, int], ...]
     """Name and component, from 0."""
     last_component: int
@@ -127,6 +138,7 @@ def _field_columns(number: int, columns: Sequence[Column]) -> _Field:
         number,
         of_all=tuple(name for name, component in of_field if component == 0),
         of_one=tuple(name for name, component in of_field if component < 2),
+        of_first=tuple(name for name, component in of_field if component == 1),
         of_components=tuple((name, component - 1) for name, component in of_field if component > 0),
         last_component=max((component for _, component in of_field), default=0),
     )
@@ -153,11 +165,14 @@ def _separators(delimiters: Delimiters) -> _Separators:
     )
 
 
-def _read(row: Sequence[str], fields: Sequence[_Field], separators: _Separators, values: dict[str, str]) -> None:
-    """Puts the columns that were sent into ``values``. This loop is where reading scalar values spends its time."""
+def _read(
+    row: Sequence[str], fields: Sequence[_Field], separators: _Separators, values: dict[str, str]
+) -> None:
+    """Puts the columns that were sent into ``values``. This loop is where reading scalar values spends its
+    time."""
     between_components, between_repetitions, between_subcomponents, mark, unescape = separators
     size = len(row)
-    for number, of_all, of_one, of_components, last_component in fields:
+    for number, of_all, of_one, of_first, of_components, last_component in fields:
         if number >= size:
             return
         text = row[number]
@@ -172,12 +187,19 @@ def _read(row: Sequence[str], fields: Sequence[_Field], separators: _Separators,
             count = len(components)
             for name, component in of_components:
                 if component < count and (part := components[component]):
-                    if mark in part and between_subcomponents not in part:
+                    if between_subcomponents in part:
+                        part = part[: part.index(between_subcomponents)]
+                    if mark in part:
                         part = unescape(part)
                     if part:
                         values[name] = part
             continue
-        if mark in text and between_subcomponents not in text:
+        if between_subcomponents in text:
+            for name in of_all:
+                values[name] = text
+            text = text[: text.index(between_subcomponents)]
+            of_one = of_first
+        if mark in text:
             text = unescape(text)
         if text:
             for name in of_one:
@@ -204,22 +226,28 @@ class _Remembered(dict[str, _Outcome]):
 class _NamedMembers(_Remembered[dict[str, str]]):
     """Text of a field → name → the column as a member of a JSON object."""
 
-    __slots__ = ("columns", "delimiters", "lists", "not_plain")
+    __slots__ = ("columns", "delimiters", "lists", "not_literal", "not_plain", "separators")
 
     def __init__(self, columns: _Field, lists: Sequence[str], delimiters: Delimiters) -> None:
-        self.columns = columns
+        self.columns = columns._replace(number=0)
         self.lists = lists
         self.delimiters = delimiters
-        separators = (delimiters.component, delimiters.repetition, delimiters.subcomponent, delimiters.escape)
-        self.not_plain = re.compile(f"[{_ESCAPED_IN_JSON}{re.escape(''.join(separators))}]").search
-        """Finds what makes a text's JSON differ from the text between two quotes."""
+        self.separators = _separators(delimiters)
+        parts = delimiters.component + delimiters.repetition + delimiters.subcomponent
+        self.not_literal = re.compile(f"[{_ESCAPED_IN_JSON}{re.escape(delimiters.escape)}]").search
+        """Finds what HL7 or JSON writes as an escape sequence."""
+        self.not_plain = re.compile(f"[{_ESCAPED_IN_JSON}{re.escape(delimiters.escape + parts)}]").search
+        """Finds that too, and separators: without any, the JSON is the text between two quotes."""
 
     def read(self, text: str) -> dict[str, str]:
         if self.not_plain(text) is None and not self.lists:
             return {name: f'"{name}":"{text}"' for name in self.columns.of_one}
         values: dict[str, str] = {}
-        _read([text], [self.columns._replace(number=0)], _separators(self.delimiters), values)
-        members = {name: f'"{name}":{json_of(value)}' for name, value in values.items()}
+        _read((text,), (self.columns,), self.separators, values)
+        if self.not_literal(text) is None:
+            members = {name: f'"{name}":"{value}"' for name, value in values.items()}
+        else:
+            members = {name: f'"{name}":{json_of(value)}' for name, value in values.items()}
         if self.lists:
             repetitions = json_list(repetitions_of(text, self.delimiters))
             members.update((name, f'"{name}":{repetitions}') for name in self.lists)
@@ -234,7 +262,9 @@ class _Members(_Remembered[str]):
     def __init__(self, named: _NamedMembers) -> None:
         self.named = named
         self.not_plain = named.not_plain
-        plain = [f',"{name}":"\0"' for name in named.columns.of_one] + [f',"{name}":["\0"]' for name in named.lists]
+        plain = [f',"{name}":"\0"' for name in named.columns.of_one] + [
+            f',"{name}":["\0"]' for name in named.lists
+        ]
         self.around = "".join(plain).split("\0")
         """The JSON before, between and behind the places where a plain text stands."""
 

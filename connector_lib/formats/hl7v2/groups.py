@@ -1,8 +1,9 @@
-"""Which segment belongs to which, by position in the message (the segment groups of HL7 v2, chapters 3 to 12).
+"""Which segment belongs to which, by position in the message (the segment groups of HL7 v2, chapters 3 to
+12).
 
-The message structures of the standard nest segments by order alone: an OBX belongs to the OBR, RXA, SPM or TXA before it,
-an NTE to what it stands behind, an AIS to its RGS. :data:`OPENS` holds that as data, so it works for every trigger event
-and version, and for messages that leave out or add segments.
+The message structures of the standard nest segments by order alone: an OBX belongs to the OBR, RXA, SPM or
+TXA before it, an NTE to what it stands behind, an AIS to its RGS. :data:`OPENS` holds that as data, so it
+works for every trigger event and version, and for messages that leave out or add segments.
 """
 
 from __future__ import annotations
@@ -19,8 +20,42 @@ __all__ = ["OPENS", "SegmentGroup", "Structure", "groups", "parents", "structure
 _ORDER_PARTS: Final = ("OBX", "NTE", "SPM", "CTD", "CTI", "TCD", "TQ1", "TQ2", "PRT", "DG1", "SAC", "IPC")
 _PHARMACY_PARTS: Final = ("OBX", "NTE", "RXR", "RXC", "TQ1", "TQ2", "CTI", "PRT", "CDO")
 _PATIENT_PARTS: Final = (
-    *("PD1", "ARV", "NK1", "PV1", "PV2", "AL1", "IAM", "DB1", "DG1", "DRG", "PR1", "GT1", "IN1", "ACC", "UB1", "UB2"),
-    *("MRG", "ROL", "PDA", "OBX", "NTE", "ORC", "OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "FT1", "TXA", "RGS", "SPM"),
+    *(
+        "PD1",
+        "ARV",
+        "NK1",
+        "PV1",
+        "PV2",
+        "AL1",
+        "IAM",
+        "DB1",
+        "DG1",
+        "DRG",
+        "PR1",
+        "GT1",
+        "IN1",
+        "ACC",
+        "UB1",
+        "UB2",
+    ),
+    *(
+        "MRG",
+        "ROL",
+        "PDA",
+        "OBX",
+        "NTE",
+        "ORC",
+        "OBR",
+        "RXA",
+        "RXE",
+        "RXO",
+        "RXD",
+        "RXG",
+        "FT1",
+        "TXA",
+        "RGS",
+        "SPM",
+    ),
     *("PRT", "OH1", "OH2", "OH3", "OH4", "GSP", "GSR", "GSC", "REL"),
 )
 
@@ -31,7 +66,23 @@ OPENS: Final[dict[str, tuple[str, ...]]] = {
     "IN1": ("IN2", "IN3", "AUT", "RF1", "ROL"),
     "FT1": ("NTE", "PR1"),
     "PR1": ("NTE", "ROL", "PRT"),
-    "ORC": ("OBR", "RXA", "RXE", "RXO", "RXD", "RXG", "NTE", "OBX", "TQ1", "TQ2", "PRT", "SPM", "RQD", "ODS", "BPO"),
+    "ORC": (
+        "OBR",
+        "RXA",
+        "RXE",
+        "RXO",
+        "RXD",
+        "RXG",
+        "NTE",
+        "OBX",
+        "TQ1",
+        "TQ2",
+        "PRT",
+        "SPM",
+        "RQD",
+        "ODS",
+        "BPO",
+    ),
     "OBR": _ORDER_PARTS,
     "RXO": _PHARMACY_PARTS,
     "RXE": _PHARMACY_PARTS,
@@ -54,20 +105,22 @@ OPENS: Final[dict[str, tuple[str, ...]]] = {
 """Segment → the segments that belong to it from there on, until another one opens for them."""
 
 _ENDS_ORDER: Final = "OBR"
-"""An ORC holds one detail group: a second OBR behind it starts an order of its own (chapter 4, ORM; chapter 7, ORU)."""
+"""An ORC holds one detail group: a second OBR behind it starts an order of its own (chapter 4, ORM; chapter
+7, ORU)."""
 
 
 _SHORT: Final = 64
-"""Segments. Messages of one sender have few structures; of those that are not longer the last ones are remembered."""
+"""Segments. Messages of one sender have few structures; of those that are not longer the last ones are
+remembered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
     """What follows from the names of a message's segments alone.
 
-    ``parents`` has for each segment the index of the one it belongs to, -1 for those that stand at the top. ``runs`` are
-    neighbours of one name: ``(name, index of the first, index behind the last)``. ``first`` is the index of the first
-    segment of each name.
+    ``parents`` has for each segment the index of the one it belongs to, -1 for those that stand at the top.
+    ``runs`` are neighbours of one name: ``(name, index of the first, index behind the last)``. ``first`` is
+    the index of the first segment of each name.
     """
 
     parents: tuple[int, ...]
@@ -146,6 +199,6 @@ def groups(message: Message) -> list[SegmentGroup]:
     """
     every = [SegmentGroup(segment, []) for segment in message.segments]
     top: list[SegmentGroup] = []
-    for group, parent in zip(every, parents([row[0] for row in message.rows]), strict=True):
+    for group, parent in zip(every, structure(message.names).parents, strict=True):
         (every[parent].children if parent >= 0 else top).append(group)
     return top

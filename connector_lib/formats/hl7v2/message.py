@@ -1,7 +1,8 @@
-"""One HL7 v2 message: segments, fields, repetitions, components, subcomponents (chapter 2, "Message construction").
+"""One HL7 v2 message: segments, fields, repetitions, components, subcomponents (chapter 2, "Message
+construction").
 
-A message costs what is asked of it: :func:`parse` reads the separators and nothing else; segments, fields and values are
-cut out of the text when they are asked for.
+A message costs what is asked of it: :func:`parse` reads the separators and nothing else; segments, fields and
+values are cut out of the text when they are asked for.
 """
 
 from __future__ import annotations
@@ -28,14 +29,18 @@ _PATH: Final = re.compile(
 )
 _HEADER_LIMIT: Final = 4096
 """Characters of a message that the encoding characters are looked for in."""
+# fmt: off
 _FREQUENT_SEGMENTS: Final = (
-    "MSH EVN PID PD1 NK1 PV1 PV2 MRG ROL PRT AL1 IAM DG1 DRG PR1 GT1 IN1 IN2 IN3 ACC MSA ERR ORC OBR OBX NTE SPM TQ1 TQ2 "
-    "RXO RXE RXD RXG RXA RXR RXC SCH RGS AIS AIG AIL AIP TXA FT1"
-).split()
+    "MSH", "EVN", "PID", "PD1", "NK1", "PV1", "PV2", "MRG", "ROL", "PRT", "AL1", "IAM", "DG1", "DRG", "PR1",
+    "GT1", "IN1", "IN2", "IN3", "ACC", "MSA", "ERR", "ORC", "OBR", "OBX", "NTE", "SPM", "TQ1", "TQ2", "RXO",
+    "RXE", "RXD", "RXG", "RXA", "RXR", "RXC", "SCH", "RGS", "AIS", "AIG", "AIL", "AIP", "TXA", "FT1",
+)
+# fmt: on
 
 
 class FieldValue(NamedTuple):
-    """One value and where it stands. Numbers are HL7's own: from 1, but ``segment_index`` from 0 in the message."""
+    """One value and where it stands. Numbers are HL7's own: from 1, but ``segment_index`` from 0 in the
+    message."""
 
     segment_index: int
     segment: str
@@ -50,8 +55,8 @@ class FieldValue(NamedTuple):
 class Delimiters:
     """The separators of one message, from MSH-1 and MSH-2; empty where the message has none.
 
-    Messages with the same separators share one object, which other modules remember things by: so it is compared by
-    identity. ``problem`` says in words what is odd about MSH-2; empty when nothing is.
+    Messages with the same separators share one object, which other modules remember things by: so it is
+    compared by identity. ``problem`` says in words what is odd about MSH-2; empty when nothing is.
     """
 
     field: str
@@ -75,7 +80,8 @@ class Delimiters:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A place in a message, as ``PID-3[2].1`` names it. ``component`` and ``subcomponent`` are 0 when not named."""
+    """A place in a message, as ``PID-3[2].1`` names it. ``component`` and ``subcomponent`` are 0 when not
+    named."""
 
     segment: str
     occurrence: int
@@ -87,7 +93,8 @@ class Path:
 
 @lru_cache(maxsize=4096)
 def parse_path(path: str) -> Path:
-    """Reads ``SEG[occurrence]-field[repetition].component.subcomponent``; all but segment and field may be left out.
+    """Reads ``SEG[occurrence]-field[repetition].component.subcomponent``; all but segment and field may be
+    left out.
 
     Raises :class:`~connector_lib.errors.PathError`.
 
@@ -98,7 +105,7 @@ def parse_path(path: str) -> Path:
     if match is None:
         raise PathError(
             f"{path!r} is no place in an HL7 message",
-            hint="write segment-field, for example PID-5, PID-5.1, PID-3[2].1 or OBX[4]-5; all numbers start at 1",
+            hint="write segment-field, such as PID-5, PID-5.1, PID-3[2].1, OBX[4]-5; all numbers start at 1",
         )
     part = match.groupdict()
     return Path(
@@ -162,11 +169,21 @@ class Segment:
 class Message:
     """A parsed message. Made by :func:`parse`.
 
-    ``text`` is the message as it was given, ``charset`` the codec its bytes were read with, ``charset_problem`` what was
-    odd about them (empty when nothing was), ``delimiters`` its separators.
+    ``text`` is the message as it was given, ``charset`` the codec its bytes were read with,
+    ``charset_problem`` what was odd about them (empty when nothing was), ``delimiters`` its separators.
     """
 
-    __slots__ = ("_positions", "_rows", "_segments", "_texts", "charset", "charset_problem", "delimiters", "text")
+    __slots__ = (
+        "_names",
+        "_positions",
+        "_rows",
+        "_segments",
+        "_texts",
+        "charset",
+        "charset_problem",
+        "delimiters",
+        "text",
+    )
 
     def __init__(self, text: str, delimiters: Delimiters, charset: str, charset_problem: str) -> None:
         self.text = text
@@ -175,6 +192,7 @@ class Message:
         self.charset_problem = charset_problem
         self._texts: list[str] | None = None
         self._rows: list[list[str]] | None = None
+        self._names: list[str] = []
         self._segments: list[Segment] | None = None
         self._positions: dict[str, list[int]] | None = None
 
@@ -183,22 +201,33 @@ class Message:
 
     @property
     def segment_texts(self) -> list[str]:
-        """The text of every segment, as it was sent. A line that does not start with a segment name belongs to the
-        value before it."""
+        """The text of every segment, as it was sent. A line that does not start with a segment name belongs
+        to the value before it."""
         if self._texts is None:
             self._texts = _segment_texts(_without_framing(self.text), self.delimiters)
         return self._texts
 
     @property
     def rows(self) -> list[list[str]]:
-        """A list for each segment: its name, then its fields as they were sent, so that ``row[n]`` is field n."""
+        """A list for each segment: its name, then its fields as they were sent, so that ``row[n]`` is field
+        n."""
         if self._rows is None:
             separator = self.delimiters.field
-            self._rows = [text.split(separator) for text in self.segment_texts]
-            for row in self._rows:
-                if row[0] == "MSH":  # MSH-1 is the separator itself
-                    row.insert(1, separator)
+            rows = [text.split(separator) for text in self.segment_texts]
+            names = [row[0] for row in rows]
+            header = -1
+            for _ in range(names.count("MSH")):
+                header = names.index("MSH", header + 1)
+                rows[header].insert(1, separator)  # MSH-1 is the separator itself
+            self._rows, self._names = rows, names
         return self._rows
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all segments, in order."""
+        if self._rows is None:
+            _ = self.rows
+        return self._names
 
     @property
     def segments(self) -> list[Segment]:
@@ -229,9 +258,10 @@ class Message:
     def get(self, path: str) -> str | None:
         """One value, unescaped; None when it was not sent.
 
-        ``path`` is ``SEG-field``, ``SEG-field.component``, ``SEG-field.component.subcomponent``, with the repetition in
-        brackets behind the field and the occurrence of the segment in brackets behind its name; the first is meant when
-        none is named. A path that stops at a field or component with parts below gives its text as it was sent. HL7's
+        ``path`` is ``SEG-field``, ``SEG-field.component``, ``SEG-field.component.subcomponent``, with the
+        repetition in brackets behind the field and the occurrence of the segment in brackets behind its name;
+        the first is meant when none is named. A path that stops at a field or component with parts below
+        gives its text as it was sent. HL7's
         "delete this value" comes back as it was sent, two quote characters.
 
         Raises :class:`~connector_lib.errors.PathError` for a path that cannot be understood.
@@ -263,7 +293,8 @@ class Message:
         return part_of(text, place.component, place.subcomponent, self.delimiters)
 
     def all(self, path: str) -> list[str]:
-        """The values at a path in all segments of that name and in all repetitions, in order; those not sent left out.
+        """The values at a path in all segments of that name and in all repetitions, in order; those not sent
+        left out.
 
         An occurrence or a repetition in the path keeps only that one.
 
@@ -291,10 +322,12 @@ class Message:
         return values
 
     def walk(self) -> Iterator[FieldValue]:
-        """Every value that was sent, with its place; values unescaped, empty ones left out, MSH-1 and MSH-2 whole.
+        """Every value that was sent, with its place; values unescaped, empty ones left out, MSH-1 and MSH-2
+        whole.
 
-        >>> list(parse("MSH|^~\\\\&|LAB\\rPID|||7^A&B").walk())[-1]
-        FieldValue(segment_index=1, segment='PID', field=3, repetition=1, component=2, subcomponent=2, value='B')
+        >>> last = list(parse("MSH|^~\\\\&|LAB\\rPID|||7^A&B").walk())[-1]
+        >>> last.segment, last.field, last.component, last.subcomponent, last.value
+        ('PID', 3, 2, 2, 'B')
         """
         return map(FieldValue._make, self.walk_tuples())
 
@@ -312,8 +345,8 @@ class Message:
 def parse(text: str | bytes, charset: str = "utf-8") -> Message:
     """Reads one message. Bytes are decoded as :func:`~connector_lib.formats.hl7v2.charset.decode` says.
 
-    ``charset`` is the codec of the bytes in ``\\X..\\`` escapes, for a text that somebody else has decoded. Byte order
-    mark, blank lines and MLLP framing around the message are passed over.
+    ``charset`` is the codec of the bytes in ``\\X..\\`` escapes, for a text that somebody else has decoded.
+    Byte order mark, blank lines and MLLP framing around the message are passed over.
 
     Raises :class:`~connector_lib.errors.ParseError` when there is no readable MSH segment.
 
@@ -364,12 +397,14 @@ def part_of(text: str, component: int, subcomponent: int, delimiters: Delimiters
 
 
 class _ValueReader:
-    """Takes whole segments apart into values with their places. All of a message's values pass through here."""
+    """Takes whole segments apart into values with their places. All of a message's values pass through
+    here."""
 
     __slots__ = ("_component", "_escape", "_repetition", "_subcomponent", "_unescape")
 
     def __init__(self, delimiters: Delimiters) -> None:
-        # A field holds no field separator, so that it can stand in for a separator that the message does not have.
+        # A field holds no field separator, so that it can stand in for a separator that the message does
+        # not have.
         nothing = delimiters.field
         self._component = delimiters.component or nothing
         self._repetition = delimiters.repetition or nothing
@@ -383,7 +418,11 @@ class _ValueReader:
         between_components, between_repetitions = self._component, self._repetition
         between_subcomponents, mark = self._subcomponent, self._escape
         header = name == "MSH"
-        values = [(index, name, number, 1, 1, 1, text) for number, text in enumerate(row[1:3], 1)] if header else []
+        values = (
+            [(index, name, number, 1, 1, 1, text) for number, text in enumerate(row[1:3], 1)]
+            if header
+            else []
+        )
         for number, text in enumerate(row[3:], 3) if header else enumerate(row[1:], 1):
             if not text:
                 continue
@@ -423,15 +462,20 @@ def _without_framing(text: str) -> str:
 
 def _without_blank_lines(text: str) -> str:
     """Without the line ends and blank lines behind the last value; blanks that end that value stay."""
+    ended = text.rstrip("\r\n")
+    if not ended.endswith((" ", "\t")):
+        return ended
     last_line = _LINE.match(text, len(text.rstrip(" \t\r\n")))
     assert last_line is not None
     return text[: last_line.end()]
 
 
 def _segment_texts(text: str, delimiters: Delimiters) -> list[str]:
-    lines = text.split("\r") if "\n" not in text else text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
-    # Nearly always every line is a segment, of those that everybody sends. The patterns, which cost several times as much,
-    # are for the rest.
+    lines = (
+        text.split("\r") if "\n" not in text else text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
+    )
+    # Nearly always every line is a segment, of those that everybody sends. The patterns, which cost several
+    # times as much, are for the rest.
     if delimiters.known_starts.issuperset([line[:4] for line in lines]):
         return lines
     if all(map(delimiters.segment_start.match, lines)):
@@ -447,14 +491,16 @@ def _first_line(text: str) -> str:
 def _delimiters(field: str, encoding_characters: str, charset: str) -> Delimiters:
     if not encoding_characters:
         raise ParseError(
-            "MSH-2, the encoding characters, is empty", hint="a message starts as in MSH|^~\\&|; ask the sender"
+            "MSH-2, the encoding characters, is empty",
+            hint="a message starts as in MSH|^~\\&|; ask the sender",
         )
     if any(_NOT_A_SEPARATOR.match(character) for character in encoding_characters):
         raise ParseError(
             "MSH-2 holds letters, digits or blanks instead of encoding characters",
             hint="a message starts as in MSH|^~\\&|; ask the sender",
         )
-    # A character that stands there twice, or more of them than the standard has, means nothing the second time.
+    # A character that stands there twice, or more of them than the standard has, means nothing the second
+    # time.
     seen = {field}
     used: list[str] = []
     for character in encoding_characters[:5]:
@@ -469,7 +515,8 @@ def _delimiters(field: str, encoding_characters: str, charset: str) -> Delimiter
     elif len(encoding_characters) < 4:
         problem = "MSH-2 has fewer than four encoding characters"
     name, separator = r"[A-Z][A-Z0-9]{2}", re.escape(field)
-    # Three capitals alone on a line are a segment without fields, unless text follows: then they are text too.
+    # Three capitals alone on a line are a segment without fields, unless text follows: then they are text
+    # too.
     segment_start = rf"{name}(?:{separator}|[\r\n]*\Z|(?=[\r\n]+{name}(?:{separator}|[\r\n]|\Z)))"
     return Delimiters(
         field,

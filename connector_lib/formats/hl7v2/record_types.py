@@ -1,8 +1,10 @@
 """What a message's records hold: names and places, as data. :mod:`.records` reads messages by these tables.
 
-A column is ``(name, field, component)``; component 0 is the field as :meth:`Message.get` gives it (a value without parts
-unescaped, one with parts as it was sent). Fields are those of HL7 v2.8.2, chapters 2 to 12; a field that an older version
-does not have is simply not sent. Columns stand in the order of their fields.
+A column is ``(name, field, component)``. Component 0 is the whole field as :meth:`Message.get` gives it: a value without
+parts unescaped, one with parts as it was sent. Any other is a component's first subcomponent (the family name of
+``Smith&von``, the street of ``Main St 1&Main St&1``); all subcomponents are in ``walk()``. Fields are those of HL7
+v2.8.2, chapters 2 to 12; a field that an older version does not have is simply not sent. Columns stand in the order of
+their fields.
 """
 
 from __future__ import annotations

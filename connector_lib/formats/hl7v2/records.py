@@ -1,8 +1,8 @@
 """A message as records: plain names for what most callers look for, nested structures as lists.
 
-Which field goes under which name stands in :mod:`.record_types`, how a field is read in :mod:`.columns`; here is which
-segment becomes a record, or adds to one. Records are written as JSON text right away: that is what most callers want,
-and making Python objects of every value first would take several times as long.
+Which field goes under which name stands in :mod:`.record_types`, how a field is read in :mod:`.columns`; here
+is which segment becomes a record, or adds to one. Records are written as JSON text right away: that is what
+most callers want, and making Python objects of every value first would take several times as long.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
-from connector_lib.formats.hl7v2.columns import ScalarColumns, SegmentColumns, json_list, json_of, repetitions_of
+from connector_lib.formats.hl7v2.columns import (
+    ScalarColumns,
+    SegmentColumns,
+    json_list,
+    json_of,
+    repetitions_of,
+)
 from connector_lib.formats.hl7v2.groups import Structure, structure
 from connector_lib.formats.hl7v2.message import Delimiters, Message, part_of
 from connector_lib.formats.hl7v2.record_types import NESTED, SCALARS, Column
@@ -56,7 +62,7 @@ _NOT_YET: Final = -2
 
 def flat_record(message: Message) -> dict[str, str]:
     """What :func:`connector_lib.parser.parse_message` gives: scalar values, and nested ones as JSON text."""
-    found = structure([row[0] for row in message.rows])
+    found = structure(message.names)
     record = _scalars(message, found)
     record.update(_NestedReader(message, found).read())
     return record
@@ -69,7 +75,7 @@ def scalars(message: Message) -> dict[str, str]:
     >>> scalars(parse("MSH|^~\\\\&|LAB||||||ORU^R01|77\\rPID|1||123"))["trigger_event"]
     'R01'
     """
-    return _scalars(message, structure([row[0] for row in message.rows]))
+    return _scalars(message, structure(message.names))
 
 
 def _scalars(message: Message, found: Structure) -> dict[str, str]:
@@ -80,7 +86,7 @@ def _scalars(message: Message, found: Structure) -> dict[str, str]:
             columns.read(rows[first[segment]], values)
     if "patient_id" not in values:
         # Before version 2.3.1 many senders filled PID-2 (external id) alone.
-        external = message.get("PID-2.1") or message.get("PID-4.1")
+        external = message.get("PID-2.1.1") or message.get("PID-4.1.1")
         if external is not None:
             values["patient_id"] = external
     return values
@@ -94,12 +100,13 @@ def nested_records(message: Message) -> dict[str, list[Record]]:
     >>> nested_records(message)["observations"][0]["notes"]
     ['fasting']
     """
-    found = structure([row[0] for row in message.rows])
+    found = structure(message.names)
     return {name: json.loads(text) for name, text in _NestedReader(message, found).read().items()}
 
 
 class _NestedColumns(dict[tuple[str, str], SegmentColumns]):
-    """(kind of record, segment) → its columns, for messages with the same separators; made when first asked for."""
+    """(kind of record, segment) → its columns, for messages with the same separators; made when first asked
+    for."""
 
     def __init__(self, delimiters: Delimiters) -> None:
         self.delimiters = delimiters
@@ -132,7 +139,9 @@ class _Columns:
         self.resource_group = of(("group_set_id", 1, 1), ("group_id", 3, 1))
         self.specimen = of(("specimen_id", 2, 0))
         # A repetition of CX is read like a segment, its components like fields.
-        one_level_down = replace(delimiters, component=delimiters.subcomponent, subcomponent="", repetition="")
+        one_level_down = replace(
+            delimiters, component=delimiters.subcomponent, subcomponent="", repetition=""
+        )
         self.identifier = SegmentColumns(_IDENTIFIER, (), one_level_down)
 
 
@@ -142,8 +151,8 @@ def _columns(delimiters: Delimiters) -> _Columns:
 
 
 class _GrowingRecord:
-    """A record that later segments add to. ``members`` are its JSON members by name, ``context`` are further ones, and
-    ``lists`` are the JSON elements of its arrays."""
+    """A record that later segments add to. ``members`` are its JSON members by name, ``context`` are further
+    ones, and ``lists`` are the JSON elements of its arrays."""
 
     __slots__ = ("context", "lists", "members")
 
@@ -167,7 +176,17 @@ class _NestedReader:
     """Reads the nested records of one message in one pass over its segments."""
 
     __slots__ = (
-        *("about_observed", "columns", "comments", "delimiters", "growing", "observed", "of_patient", "open_order", "owner"),
+        *(
+            "about_observed",
+            "columns",
+            "comments",
+            "delimiters",
+            "growing",
+            "observed",
+            "of_patient",
+            "open_order",
+            "owner",
+        ),
         *("records", "rows", "runs", "texts", "unfinished"),
     )
 
@@ -213,7 +232,8 @@ class _NestedReader:
             if row[0] == "NTE" and len(row) > 3 and row[3]:
                 of_owner = comments.setdefault(self.owner[index], [])
                 of_owner += [
-                    "null" if text is None else json_of(text) for text in repetitions_of(row[3], self.delimiters)
+                    "null" if text is None else json_of(text)
+                    for text in repetitions_of(row[3], self.delimiters)
                 ]
         return comments
 
@@ -312,22 +332,25 @@ class _NestedReader:
                 record.members |= route
 
     def observations(self, start: int, end: int) -> None:
-        """A run of OBX segments. They are most of most messages, so what they have in common is prepared once."""
+        """A run of OBX segments. They are most of most messages, so what they have in common is prepared
+        once."""
         parent = self.owner[start]
         if parent != self.observed:
             self.observed = parent
             self.about_observed = self.observation_context(parent)
-        about, members, rows = self.about_observed, self.columns.nested["observations", "OBX"].members, self.rows
+        about, rows = self.about_observed, self.rows[start:end]
+        members_of_rows = self.columns.nested["observations", "OBX"].members_of_rows(rows)
         records = self.records["observations"]
         records += [
-            f'{{"segment":"OBX","segment_index":"{index}"{members(rows[index])}{about}}}' for index in range(start, end)
+            f'{{"segment":"OBX","segment_index":"{index}"{members}{about}}}'
+            for index, members in enumerate(members_of_rows, start)
         ]
         if end - 1 in self.comments:  # the others have none: an NTE behind them would have ended the run
             records[-1] = f"{records[-1][:-1]}{self.notes(end - 1)}}}"
         part = _OBSERVATIONS_IN.get(self.rows[parent][0]) if parent >= 0 else None
         if part is not None:
-            members = self.columns.parts[part].members
-            self.growing[parent].append(part, [f"{{{members(row)[1:]}}}" for row in self.rows[start:end]])
+            elements = [f"{{{members[1:]}}}" for members in self.columns.parts[part].members_of_rows(rows)]
+            self.growing[parent].append(part, elements)
 
     def observation_context(self, parent: int) -> str:
         """What all observations of one parent have in common."""
@@ -355,13 +378,20 @@ class _NestedReader:
 
     def resource(self, index: int, row: list[str]) -> None:
         group = self.owner[index]
-        self.add("resources", index, row, self.columns.resource_group.members(self.rows[group]) if group >= 0 else "")
+        self.add(
+            "resources",
+            index,
+            row,
+            self.columns.resource_group.members(self.rows[group]) if group >= 0 else "",
+        )
 
     def vaccination(self, index: int, row: list[str]) -> None:
         order = self.growing.get(self.owner[index])
         vaccination = self.grow("vaccinations", index, row)
         if order is not None:
-            vaccination.add_missing({name: order.members[name] for name in _ORDER_OF_VACCINATION if name in order.members})
+            vaccination.add_missing(
+                {name: order.members[name] for name in _ORDER_OF_VACCINATION if name in order.members}
+            )
 
     def z_segment(self, index: int, row: list[str]) -> None:
         fields = [part_of(text, 0, 0, self.delimiters) if text else None for text in row[1:]]

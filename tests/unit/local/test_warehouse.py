@@ -42,7 +42,7 @@ def test_a_missing_part_is_named(warehouse: Warehouse, part: str) -> None:
 @pytest.mark.parametrize("part", ["tables", "metastore/derby", "checkpoints", "checkpoints/example"])
 def test_a_part_of_another_warehouse_is_named(warehouse: Warehouse, tmp_path: Path, part: str) -> None:
     (warehouse.root / part / ".warehouse_id").write_text("another\n")
-    with pytest.raises(WarehouseError, match=f"'{part}' .* belongs to another warehouse"):
+    with pytest.raises(WarehouseError, match=rf"'{part}' .* belongs to another warehouse"):
         open_warehouse(warehouse.root)
 
 
@@ -56,13 +56,19 @@ def test_a_moved_one_says_where_it_was(warehouse: Warehouse, tmp_path: Path) -> 
 def test_a_lost_checkpoint_of_one_table_is_refused(warehouse: Warehouse) -> None:
     offsets = next(warehouse.checkpoints.glob("**/offsets"))
     (offsets / "1").unlink()
-    with pytest.raises(WarehouseError, match="checkpoint of the table 'lines' .* is older than the table"):
+    with pytest.raises(WarehouseError, match=r"checkpoint of the table 'lines' .* is older than the table"):
+        open_warehouse(warehouse.root)
+
+
+def test_a_lost_checkpoint_folder_of_one_table_is_refused(warehouse: Warehouse) -> None:
+    shutil.rmtree(next(warehouse.checkpoints.glob("**/lines")))
+    with pytest.raises(WarehouseError, match=r"the table 'lines' .* has lost its checkpoint"):
         open_warehouse(warehouse.root)
 
 
 def test_a_lost_table_is_refused(warehouse: Warehouse) -> None:
     shutil.rmtree(warehouse.tables / "lines")
-    with pytest.raises(WarehouseError, match="the table 'lines' .* has lost rows"):
+    with pytest.raises(WarehouseError, match=r"the table 'lines' .* has lost rows"):
         open_warehouse(warehouse.root)
 
 
@@ -76,6 +82,22 @@ def test_a_folder_with_other_things_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").touch()
     with pytest.raises(WarehouseError, match=r"it holds 'thesis\.doc'"):
         open_warehouse(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my data", "50%", "a#b"])
+def test_a_path_that_spark_would_misread_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WarehouseError, match="Spark would write its checkpoints elsewhere"):
+        open_warehouse(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a b/c", "..", "50%", "ä"])
+def test_the_checkpoints_of_any_pipeline_name_are_below_the_warehouse(
+    warehouse: Warehouse, name: str
+) -> None:
+    folder = warehouse.add_pipeline(name)
+    assert folder.resolve().parent == warehouse.checkpoints
+    assert folder.name.isascii()
+    assert " " not in folder.name
 
 
 def test_one_that_was_begun_and_never_ready_is_made_again(tmp_path: Path) -> None:

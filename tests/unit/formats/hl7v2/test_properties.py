@@ -340,7 +340,7 @@ def test_scalars_are_what_get_gives(text: str) -> None:
         for name, number, component in columns:
             if name != "patient_id":
                 assert flat.get(name) == message.get(
-                    f"{segment}-{number}" + f".{component}" * bool(component)
+                    f"{segment}-{number}" + f".{component}.1" * bool(component)
                 ), name
 
 
@@ -353,5 +353,5 @@ def test_observations_are_what_get_gives(text: str) -> None:
     ]
     for number, record in enumerate(found, start=1):
         for name, position, component in NESTED["observations"].columns["OBX"]:
-            expected = message.get(f"OBX[{number}]-{position}" + f".{component}" * bool(component))
+            expected = message.get(f"OBX[{number}]-{position}" + f".{component}.1" * bool(component))
             assert record.get(name) == expected, name

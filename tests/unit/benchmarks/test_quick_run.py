@@ -1,0 +1,54 @@
+"""The benchmarks run, and say of each target whether it was reached."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+START = "import runpy, sys; sys.path.append('.'); runpy.run_module('benchmarks', run_name='__main__')"
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_a_quick_run_writes_every_figure_and_a_verdict_on_every_target(tmp_path: Path) -> None:
+    out = tmp_path / "results.md"
+    done = subprocess.run(
+        [sys.executable, "-c", START, "--quick", "--out", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    text = out.read_text(encoding="utf-8")
+    _, targets, *sections = text.split("\n## ")
+    verdicts = [line.rsplit("|", 2)[1].strip() for line in targets.splitlines() if line.startswith("| p")]
+    assert len(verdicts) == 9
+    assert set(verdicts) <= {"reached", "NOT reached", "not measured"}
+    titles = [section.splitlines()[0] for section in sections]
+    assert [title for title in titles if not title.startswith("Parsing")] == [
+        "Splitting a large file",
+        "Growth",
+        "Parse UDF",
+    ]
+    assert sum(title.startswith("Parsing") for title in titles) >= 3
+    assert str(ROOT) not in text
+    assert all("connector_lib parse_message" in section for section in sections if "Parsing" in section)
+
+
+def test_an_unknown_option_is_wrong_usage() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", START, "--fast"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--fast" in done.stderr
