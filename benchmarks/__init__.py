@@ -1,0 +1,11 @@
+"""How fast connector_lib is, beside other parsers, on this machine and in one run: ``python -m benchmarks``.
+
+====================  ==================================================================
+:mod:`.timing`        rates of several functions, measured in turns
+:mod:`.parsing`       messages a second, ours and the peers'
+:mod:`.splitting`     a large file taken apart: memory and rate
+:mod:`.growth`        whether ten times the messages take ten times the time
+:mod:`.spark_udf`     the parse UDF beside the parser alone
+:mod:`.report`        tables and targets, printed and as Markdown
+====================  ==================================================================
+"""
