@@ -49,7 +49,7 @@ ADT = "MSH|^~\\&|ADT\rPID|1||7||GRÜN^ÖZIL"
 def udf_flavour(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each way to run a UDF; the older ways are those of pyspark before 4.1, and of a machine without pyarrow."""
     if request.param != "arrow_udf":
-        monkeypatch.delattr(F, "arrow_udf")
+        monkeypatch.delattr(F, "arrow_udf", raising=False)
     if request.param == "plain udf":
         find_spec = importlib.util.find_spec
         monkeypatch.setattr(

@@ -23,7 +23,7 @@ __all__ = ["ScalarColumns", "SegmentColumns", "json_list", "json_of", "repetitio
 _LONGEST_REMEMBERED: Final = 80
 """Characters. Longer texts are free text, which seldom comes again."""
 _MOST_REMEMBERED: Final = 1024
-"""Texts a field. With the bound above, what is remembered of a field stays below half a mebibyte."""
+"""Texts a field. With the bound above, what is remembered of a field stays at about a mebibyte at most."""
 
 _ESCAPED_IN_JSON: Final = '"\\\\\x00-\x1f'
 """What cannot stand in a JSON string as it is; a set of characters for a regular expression."""
@@ -65,9 +65,7 @@ class SegmentColumns:
 
     __slots__ = ("_members", "_named_members")
 
-    def __init__(
-        self, columns: Sequence[Column], repeated: Sequence[tuple[str, int]], delimiters: Delimiters
-    ) -> None:
+    def __init__(self, columns: Sequence[Column], repeated: Sequence[tuple[str, int]], delimiters: Delimiters) -> None:
         numbers = (*(number for _, number, _ in columns), *(number for _, number in repeated))
         self._named_members: list[_NamedMembers] = []
         for number in range(max(numbers, default=-1) + 1):
@@ -108,9 +106,7 @@ class ScalarColumns:
 
     def __init__(self, columns: Sequence[Column], delimiters: Delimiters) -> None:
         self._separators = _separators(delimiters)
-        self._fields = tuple(
-            _field_columns(number, columns) for number in sorted({column[1] for column in columns})
-        )
+        self._fields = tuple(_field_columns(number, columns) for number in sorted({column[1] for column in columns}))
 
     def read(self, row: Sequence[str], values: dict[str, str]) -> None:
         """Puts name → value into ``values``."""
@@ -165,9 +161,7 @@ def _separators(delimiters: Delimiters) -> _Separators:
     )
 
 
-def _read(
-    row: Sequence[str], fields: Sequence[_Field], separators: _Separators, values: dict[str, str]
-) -> None:
+def _read(row: Sequence[str], fields: Sequence[_Field], separators: _Separators, values: dict[str, str]) -> None:
     """Puts the columns that were sent into ``values``. This loop is where reading scalar values spends its
     time."""
     between_components, between_repetitions, between_subcomponents, mark, unescape = separators
@@ -262,9 +256,7 @@ class _Members(_Remembered[str]):
     def __init__(self, named: _NamedMembers) -> None:
         self.named = named
         self.not_plain = named.not_plain
-        plain = [f',"{name}":"\0"' for name in named.columns.of_one] + [
-            f',"{name}":["\0"]' for name in named.lists
-        ]
+        plain = [f',"{name}":"\0"' for name in named.columns.of_one] + [f',"{name}":["\0"]' for name in named.lists]
         self.around = "".join(plain).split("\0")
         """The JSON before, between and behind the places where a plain text stands."""
 

@@ -73,9 +73,7 @@ class Delimiters:
 
     def is_composite(self, text: str) -> bool:
         """Whether a field repetition has components or subcomponents."""
-        return bool(
-            (self.component and self.component in text) or (self.subcomponent and self.subcomponent in text)
-        )
+        return bool((self.component and self.component in text) or (self.subcomponent and self.subcomponent in text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +313,7 @@ class Message:
             if segment.name == "MSH" and place.field < 3:
                 values += repetitions if place.component < 2 and place.subcomponent < 2 else []
                 continue
-            found = (
-                part_of(text, place.component, place.subcomponent, self.delimiters) for text in repetitions
-            )
+            found = (part_of(text, place.component, place.subcomponent, self.delimiters) for text in repetitions)
             values += [value for value in found if value is not None]
         return values
 
@@ -418,11 +414,7 @@ class _ValueReader:
         between_components, between_repetitions = self._component, self._repetition
         between_subcomponents, mark = self._subcomponent, self._escape
         header = name == "MSH"
-        values = (
-            [(index, name, number, 1, 1, 1, text) for number, text in enumerate(row[1:3], 1)]
-            if header
-            else []
-        )
+        values = [(index, name, number, 1, 1, 1, text) for number, text in enumerate(row[1:3], 1)] if header else []
         for number, text in enumerate(row[3:], 3) if header else enumerate(row[1:], 1):
             if not text:
                 continue
@@ -471,9 +463,7 @@ def _without_blank_lines(text: str) -> str:
 
 
 def _segment_texts(text: str, delimiters: Delimiters) -> list[str]:
-    lines = (
-        text.split("\r") if "\n" not in text else text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
-    )
+    lines = text.split("\r") if "\n" not in text else text.replace("\r\n", "\r").replace("\n", "\r").split("\r")
     # Nearly always every line is a segment, of those that everybody sends. The patterns, which cost several
     # times as much, are for the rest.
     if delimiters.known_starts.issuperset([line[:4] for line in lines]):

@@ -139,9 +139,7 @@ class _Columns:
         self.resource_group = of(("group_set_id", 1, 1), ("group_id", 3, 1))
         self.specimen = of(("specimen_id", 2, 0))
         # A repetition of CX is read like a segment, its components like fields.
-        one_level_down = replace(
-            delimiters, component=delimiters.subcomponent, subcomponent="", repetition=""
-        )
+        one_level_down = replace(delimiters, component=delimiters.subcomponent, subcomponent="", repetition="")
         self.identifier = SegmentColumns(_IDENTIFIER, (), one_level_down)
 
 
@@ -232,8 +230,7 @@ class _NestedReader:
             if row[0] == "NTE" and len(row) > 3 and row[3]:
                 of_owner = comments.setdefault(self.owner[index], [])
                 of_owner += [
-                    "null" if text is None else json_of(text)
-                    for text in repetitions_of(row[3], self.delimiters)
+                    "null" if text is None else json_of(text) for text in repetitions_of(row[3], self.delimiters)
                 ]
         return comments
 

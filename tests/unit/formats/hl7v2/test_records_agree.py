@@ -38,13 +38,10 @@ IDENTIFIER_COLUMNS = {
 }
 ORDER_SEGMENTS = ("ORC", "OBR", "RXO", "RXE", "RXD", "RXG")
 
-SEPARATORS = st.sampled_from(
-    ["|^~\\&", "|^~\\&#", "$%*!+", "|^~", "|^", '|"~\\&', "|^\\~&", "#@~/\x01", "|~^&\\"]
-)
+SEPARATORS = st.sampled_from(["|^~\\&", "|^~\\&#", "$%*!+", "|^~", "|^", '|"~\\&', "|^\\~&", "#@~/\x01", "|~^&\\"])
 SEGMENT_NAMES = st.sampled_from(
     sorted(
-        {*SCALARS, *(name for kind in NESTED.values() for name in kind.columns), "RGS", "PV2", "ZPI", "ZZ1"}
-        - {"MSH"}
+        {*SCALARS, *(name for kind in NESTED.values() for name in kind.columns), "RGS", "PV2", "ZPI", "ZZ1"} - {"MSH"}
     )
 )
 PLAIN = st.sampled_from(
@@ -59,10 +56,7 @@ def messages(draw: st.DrawFn) -> str:
     characters = draw(SEPARATORS)
     field, others = characters[0], list(characters[1:])
     escape = characters[3] if len(characters) > 3 else "\\"
-    escapes = [
-        f"{escape}{body}{escape}"
-        for body in ("F", "S", "T", "R", "E", "X41C3A9", ".br", "H", "Zxx", "unknown")
-    ]
+    escapes = [f"{escape}{body}{escape}" for body in ("F", "S", "T", "R", "E", "X41C3A9", ".br", "H", "Zxx", "unknown")]
     piece = st.one_of(PLAIN, st.sampled_from([*others, *others, *escapes, escape]))
     text = st.lists(piece, max_size=7).map("".join).map(lambda value: value.replace(field, ""))
     row = st.lists(st.one_of(st.just(""), text), max_size=26)

@@ -1,0 +1,218 @@
+"""The pipeline hl7v2_files from files to tables, as its users run it: by the command, on real Spark."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector_lib import parse, split_batch
+from connector_lib.local.tables import find_table, read_rows
+from connector_lib.local.warehouse import existing_warehouse
+from connector_lib.samples.hl7v2 import DAMAGES, Manifest, write_files
+from connector_lib.tables.hl7v2_columns import FAMILIES
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+PIPELINE = Path(__file__).parents[3] / "pipelines" / "hl7v2_files"
+COMMAND = [sys.executable, "-c", "from connector_lib.cli import main; main()"]
+ALL_ROWS = 10_000_000
+ONE_ROW_A_MESSAGE_AT_LEAST = (*FAMILIES, "other_messages")
+EVERY_TABLE = (
+    *("received", "raw", "quarantine", "findings", "fields", "adt", "orders", "reports", "observations"),
+    *("appointments", "appointment_resources", "immunization_messages", "vaccinations", "documents", "charges"),
+    "other_messages",
+)
+
+
+def run_command(folder: Path, warehouse: Path) -> list[str]:
+    settings = ["--set", f"source.storage_path={folder}", "--warehouse", str(warehouse), "--json"]
+    return [*COMMAND, "run", str(PIPELINE), *settings]
+
+
+def run(folder: Path, warehouse: Path) -> dict[str, Any]:
+    done = subprocess.run(run_command(folder, warehouse), capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def rows_of(warehouse: Path, table: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = read_rows(find_table(existing_warehouse(warehouse), table), ALL_ROWS).to_pylist()
+    return rows
+
+
+def place(row: dict[str, Any]) -> tuple[str, int]:
+    return Path(row["_source_file"]).name, row["_message_index"]
+
+
+def without_times(rows: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(repr(sorted((k, v) for k, v in row.items() if k != "_ingest_timestamp")) for row in rows)
+
+
+class FirstRun:
+    """A folder of sample files, all kinds of damage among them, and what one run made of it."""
+
+    def __init__(self, base: Path) -> None:
+        self.folder, self.warehouse = base / "hl7 in", base / "warehouse"
+        self.manifest: Manifest = write_files(self.folder, 60, seed=5, damage=tuple(DAMAGES))
+        self.report = run(self.folder, self.warehouse)
+        self.tables = {table: rows_of(self.warehouse, table) for table in EVERY_TABLE}
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    return FirstRun(tmp_path_factory.mktemp("hl7v2_files"))
+
+
+def test_every_message_is_in_raw_and_every_other_piece_in_quarantine_once(first_run: FirstRun) -> None:
+    messages = Counter(name for name, _ in map(place, first_run.tables["raw"]))
+    pieces = Counter(name for name, _ in map(place, first_run.tables["quarantine"]))
+    assert messages == Counter({file.name: file.messages for file in first_run.manifest.files if file.messages})
+    assert pieces == Counter({file.name: file.unreadable for file in first_run.manifest.files if file.unreadable})
+    places = [place(row) for table in ("raw", "quarantine") for row in first_run.tables[table]]
+    assert len(places) == len(set(places))
+
+
+def test_messages_and_pieces_of_a_file_are_counted_from_zero_without_a_gap(first_run: FirstRun) -> None:
+    counted: dict[str, list[int]] = {}
+    for table in ("raw", "quarantine"):
+        for name, index in map(place, first_run.tables[table]):
+            counted.setdefault(name, []).append(index)
+    assert all(sorted(indexes) == list(range(len(indexes))) for indexes in counted.values())
+
+
+def test_raw_and_quarantine_together_hold_the_text_of_every_piece(first_run: FirstRun) -> None:
+    in_files = Counter(text for file in first_run.folder.iterdir() for text in split_batch(file.read_bytes()))
+    messages = Counter(row["message"] for row in first_run.tables["raw"])
+    assert all(text.startswith("MSH") for text in messages)
+    assert len(list((in_files - messages).elements())) == len(first_run.tables["quarantine"])
+    assert not messages - in_files
+
+
+def test_every_message_is_in_the_table_of_its_family_and_in_no_other(first_run: FirstRun) -> None:
+    found: dict[tuple[str, int], set[str]] = {}
+    for table in ONE_ROW_A_MESSAGE_AT_LEAST:
+        for row in first_run.tables[table]:
+            found.setdefault(place(row), set()).add(table)
+    assert set(found) == {place(row) for row in first_run.tables["raw"]}
+    assert all(len(tables) == 1 for tables in found.values())
+
+
+def test_fields_holds_every_value_of_every_message(first_run: FirstRun) -> None:
+    names = ("segment_index", "segment", "field", "repetition", "component", "subcomponent", "value")
+    found = Counter((*place(row), *(row[name] for name in names)) for row in first_run.tables["fields"])
+    expected = Counter(
+        (*place(row), *value)
+        for row in first_run.tables["raw"]
+        for value in parse(row["message"], row["charset"]).walk()
+    )
+    assert found == expected
+
+
+def test_quarantine_holds_whole_bytes_and_a_reason(first_run: FirstRun) -> None:
+    rows = {place(row): row for row in first_run.tables["quarantine"]}
+    binary = rows["damage-binary-file.hl7", 0]
+    assert binary["content"] == (first_run.folder / "damage-binary-file.hl7").read_bytes()
+    assert all(row["content"] and row["reason"] for row in rows.values())
+
+
+def test_every_file_of_a_sound_form_has_no_row_in_quarantine_and_no_finding(first_run: FirstRun) -> None:
+    for table in ("quarantine", "findings"):
+        assert not [row for row in first_run.tables[table] if place(row)[0].startswith("sample-")]
+
+
+def test_wrong_counts_in_a_batch_are_a_finding_about_the_batch(first_run: FirstRun) -> None:
+    rows = [row for row in first_run.tables["findings"] if "batch-count" in row["_source_file"]]
+    assert rows
+    assert {row["segment"] for row in rows} <= {"BTS", "FTS"}
+    assert {row["_message_index"] for row in rows} == {None}
+
+
+def test_the_report_counts_rows_and_names_the_empty_file(first_run: FirstRun) -> None:
+    counts = {dataset["name"]: dataset["rows_written"] for dataset in first_run.report["datasets"]}
+    assert counts == {table: len(rows) for table, rows in first_run.tables.items()}
+    assert [note for note in first_run.report["notes"] if "damage-empty-file.hl7" in note]
+
+
+def test_a_file_added_later_reaches_every_table_in_the_next_run(first_run: FirstRun, tmp_path: Path) -> None:
+    later = write_files(tmp_path / "later", 150, seed=9, files=1)
+    added = tmp_path / "later" / later.files[0].name
+    added.rename(first_run.folder / "added.hl7")
+    bad = (first_run.folder / "added.hl7").read_bytes() + b"\rMSH\rno message\rMSH|^~\\&|no type|||||||||9.9\r"
+    (first_run.folder / "added.hl7").write_bytes(bad)
+
+    report = run(first_run.folder, first_run.warehouse)
+
+    written = {dataset["name"]: dataset["rows_written"] for dataset in report["datasets"]}
+    for table in EVERY_TABLE:
+        rows = rows_of(first_run.warehouse, table)
+        new = [row for row in rows if Path(row["_source_file"]).name == "added.hl7"]
+        assert new, table
+        assert len(new) == written[table], table
+        assert without_times(rows) - without_times(new) == without_times(first_run.tables[table]), table
+
+
+def children(process_id: int) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == process_id:
+            yield int(entry.name)
+            yield from children(int(entry.name))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds Spark's JVM by /proc")
+@pytest.mark.parametrize("with_jvm", [False, True], ids=["the process alone", "the process and its JVM"])
+def test_a_run_that_was_killed_and_run_again_leaves_the_tables_of_an_undisturbed_one(
+    first_run: FirstRun, tmp_path: Path, with_jvm: bool
+) -> None:
+    folder = tmp_path / "hl7 in"
+    write_files(folder, 60, seed=5, damage=tuple(DAMAGES))
+    warehouse = tmp_path / "warehouse"
+    with subprocess.Popen(
+        run_command(folder, warehouse), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as started:
+        assert started.stderr is not None
+        for line in started.stderr:
+            # In the middle: received is there, some tables are written and some are not.
+            if ": completed" in line and "received" not in line:
+                break
+        jvm = list(children(started.pid)) if with_jvm else []
+        for process_id in (started.pid, *jvm):
+            os.kill(process_id, signal.SIGKILL)
+    assert started.returncode == -signal.SIGKILL
+
+    run(folder, warehouse)
+
+    for table in EVERY_TABLE:
+        disturbed = [{**row, "_source_file": Path(row["_source_file"]).name} for row in rows_of(warehouse, table)]
+        undisturbed = [{**row, "_source_file": Path(row["_source_file"]).name} for row in first_run.tables[table]]
+        assert without_times(disturbed) == without_times(undisturbed), table
+
+
+CORPUS = Path(__file__).parents[4] / "shared" / "data" / "hl7v2"
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/data/hl7v2, messages by others, is not there")
+def test_every_message_of_the_public_corpus_is_accounted_for(tmp_path: Path) -> None:
+    run(CORPUS, tmp_path / "warehouse")
+    raw = Counter(row["_source_file"] for row in rows_of(tmp_path / "warehouse", "raw"))
+    quarantine = Counter(row["_source_file"] for row in rows_of(tmp_path / "warehouse", "quarantine"))
+    for file in (path for path in CORPUS.rglob("*") if path.is_file()):
+        pieces = split_batch(file.read_bytes())
+        messages = [text for text in pieces if text.startswith("MSH|")]
+        assert raw[str(file.resolve())] == len(messages), file
+        assert quarantine[str(file.resolve())] == len(pieces) - len(messages), file
