@@ -6,11 +6,10 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
 
 from connector_lib import __version__
-from connector_lib.cli import doctor, run, show
+from connector_lib.cli import doctor, hl7v2, run, sample, show
 from connector_lib.errors import ConnectorLibError, UsageError
 
 __all__ = ["build_app", "run_command"]
@@ -36,12 +35,15 @@ def build_app() -> typer.Typer:
     @app.callback()
     def options(
         version: Annotated[
-            bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+            bool,
+            typer.Option(
+                "--version", help="Print the version and end.", callback=_print_version, is_eager=True
+            ),
         ] = False,
     ) -> None:
         """Healthcare messages, REST APIs and event streams as tables."""
 
-    for group in (run, show, doctor):
+    for group in (run, show, doctor, hl7v2, sample):
         group.register(app)
     return app
 
@@ -51,10 +53,7 @@ def run_command(arguments: list[str]) -> int:
     verbose = "--verbose" in arguments
     try:
         code = build_app()(args=arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("stopped by Ctrl-C\n")
         return 130
     except ConnectorLibError as error:
@@ -67,6 +66,11 @@ def run_command(arguments: list[str]) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:  # noqa: BLE001 - the last place where anything can be said
+        show = getattr(error, "show", None)
+        if callable(show):
+            # A usage error of click, which newer versions of typer carry inside under another name.
+            show()
+            return 2
         if verbose:
             traceback.print_exc()
         sys.stderr.write(_BUG.format(version=__version__, kind=type(error).__name__))

@@ -27,7 +27,8 @@ def progress_on(stream: TextIO) -> Iterator[RunObserver]:
     console = Console(file=stream, highlight=False)
     with console.status("starting", refresh_per_second=4) as status:
         yield _LiveProgress(
-            write=lambda text: console.print(text, markup=False), show=lambda text: status.update(escape(text))
+            write=lambda text: console.print(text, markup=False),
+            show=lambda text: status.update(escape(text)),
         )
 
 

@@ -19,9 +19,16 @@ __all__ = ["register"]
 _HELP = """\
 Run a pipeline folder on this machine's Spark.
 
-Reads what is new in the sources since the last run and keeps the tables in the warehouse folder.
+Reads what is new in the sources since the last run, and keeps the tables in the warehouse folder.
 
 Example: connector-lib run pipelines/hl7v2_files --set source.storage_path=/data/hl7
+"""
+
+
+_STOPPED = """\
+stopped by Ctrl-C
+  streaming tables keep every batch that was finished, and the next run goes on from there;
+  materialized views that were not finished may be empty until the next run rebuilds them
 """
 
 
@@ -41,32 +48,50 @@ def register(app: typer.Typer) -> None:
         warehouse: Annotated[
             Path, typer.Option("--warehouse", metavar="DIR", help="Where tables and checkpoints are kept.")
         ] = Path("local_warehouse"),
-        cores: Annotated[int | None, typer.Option(min=1, help="Processors to use. [default: all]")] = None,
+        cores: Annotated[
+            int | None, typer.Option("--cores", min=1, metavar="N", help="Processors to use; all without it.")
+        ] = None,
         memory: Annotated[
             int | None,
             typer.Option(
+                "--memory",
                 min=512,
                 metavar="MIB",
                 envvar="CONNECTOR_LIB_SPARK_MEMORY",
-                help="Memory for Spark in MiB. [default: half of the machine's, 8192 at most]",
+                help="Memory for Spark in MiB; half of the machine's without it, 8192 at most.",
             ),
         ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
-        verbose: Annotated[bool, typer.Option("--verbose", help="Show Spark's own words when it fails.")] = False,
+        verbose: Annotated[
+            bool, typer.Option("--verbose", help="Also show Spark's own words when something fails.")
+        ] = False,
     ) -> int:
+        from connector_lib.cli.progress import progress_on
+        from connector_lib.local.requirements import require_local_extra
+
+        require_local_extra()
         from connector_lib.local.runner import RunSettings, run_pipeline
         from connector_lib.project.pipeline import load_pipeline_folder
 
         folder = load_pipeline_folder(pipeline_dir, _settings(settings or []))
-        report = run_pipeline(
-            folder,
-            RunSettings(warehouse, full_refresh=full_refresh, cores=cores, memory_mb=memory),
-        )
+        options = RunSettings(warehouse, full_refresh=full_refresh, cores=cores, memory_mb=memory)
+        try:
+            with progress_on(sys.stderr) as observer:
+                report = run_pipeline(folder, options, observer)
+        except KeyboardInterrupt:
+            sys.stderr.write(_STOPPED)
+            return 130
         if as_json:
             json.dump(report.to_json(), sys.stdout, indent=2)
             sys.stdout.write("\n")
         else:
             _print_report(report)
+        for error in report.errors:
+            sys.stderr.write(f"error: {error}\n")
+        if report.errors and verbose:
+            sys.stderr.write("\n".join(["", "Spark's own words:", *report.engine_messages, ""]))
+        elif report.errors:
+            sys.stderr.write("  '--verbose' shows Spark's own words\n")
         return 0 if report.state == "completed" else 1
 
 
@@ -81,6 +106,45 @@ def _settings(given: list[str]) -> dict[str, str]:
 
 
 def _print_report(report: RunReport) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(file=sys.stdout, highlight=False)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=f"rows of {report.pipeline}: {report.state} in {report.seconds} s",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("dataset", "kind"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("written", "in all", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
     for dataset in report.datasets:
-        print(dataset)
-    for e in report.errors: print(e)
+        table.add_row(
+            dataset.name,
+            dataset.kind,
+            _number(dataset.rows_written),
+            _number(dataset.rows),
+            "-" if dataset.seconds is None else f"{dataset.seconds:.1f}",
+            dataset.state,
+        )
+    console.print(table)
+    if report.quality:
+        quality = Table(box=box.SIMPLE_HEAD, title="quality rules")
+        for heading in ("dataset", "rule", "on failure"):
+            quality.add_column(heading)
+        for heading in ("rows checked", "rows failed"):
+            quality.add_column(heading, justify="right")
+        for count in report.quality:
+            quality.add_row(count.dataset, count.rule, count.action, _number(count.checked), _number(count.failed))
+        console.print(quality)
+    for note in report.notes:
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
+    console.print(f"tables are in {report.warehouse}; 'connector-lib show TABLE' prints them", soft_wrap=True)
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"

@@ -9,7 +9,8 @@ __all__ = ["FlowEvent", "parse_event", "short_name"]
 
 # org.apache.spark.sql.pipelines.logging.FlowProgressEventLogger; a Connect client gets the text alone.
 _FLOW = re.compile(
-    r"Flow '?(?P<flow>.+?)'? (?:is |has |)(?P<state>QUEUED|PLANNING|STARTING|RUNNING|COMPLETED|FAILED|STOPPED|SKIPPED"
+    r"Flow '?(?P<flow>.+?)'? (?:is |has"
+    r" |)(?P<state>QUEUED|PLANNING|STARTING|RUNNING|COMPLETED|FAILED|STOPPED|SKIPPED"
     r"|EXCLUDED|IDLE)\b[.,]?(?P<rest>.*)",
     re.DOTALL,
 )

@@ -19,8 +19,11 @@ _NOISE = (
     re.compile(r"\[STREAM_FAILED\] Query \[[^\]]*\] terminated with exception: "),
     re.compile(r"\[PYTHON_EXCEPTION\] An exception was thrown from the Python worker: "),
     re.compile(r"\s*SQLSTATE: [0-9A-Z]{5};?"),
+    re.compile(r"^more than \d+ times and will not be restarted\.\s*"),
     re.compile(r"^Error: "),
 )
+
+_CALL = re.compile(r"\n== DataFrame ==\n(\"\w+\") was called from\n(\S[^\n]*:\d+)\n?")
 
 # Spark names the value that it could not cast; a value may be a patient's.
 _VALUE = re.compile(r"(\bvalue )'[^']*'( of the type)", re.IGNORECASE)
@@ -30,6 +33,7 @@ def readable(message: str) -> str:
     """``message`` without stack, plan and internal names, and without the values of rows."""
     for pattern in _NOISE:
         message = pattern.sub("", message)
+    message = _CALL.sub(r" (\1 at \2)", message)
     return _VALUE.sub(r"\1'…'\2", message).strip()
 
 

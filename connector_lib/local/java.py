@@ -19,14 +19,16 @@ __all__ = ["OLDEST_JAVA", "JavaRuntime", "find_java", "java_home_for_spark"]
 OLDEST_JAVA = 17
 """Spark 4 runs on Java 17 and newer (Spark 4.0 migration guide)."""
 
-# Spark passes this option to every JVM (org.apache.spark.launcher.JavaModuleOptions); a runtime that was linked
-# without the incubating module refuses to start with it. Spark itself works without.
+# Spark passes this option to every JVM (org.apache.spark.launcher.JavaModuleOptions); a runtime that was
+# linked without the incubating module refuses to start with it. Spark itself works without.
 _UNWANTED_OPTION = "--add-modules=jdk.incubator.vector"
 
 
 @dataclass(frozen=True, slots=True)
 class JavaRuntime:
-    """A Java runtime: ``executable`` is its ``java``, ``home`` the folder above ``bin``, ``major`` as in 17 or 25."""
+    """A Java runtime: ``executable`` is its ``java``, ``home`` the folder above ``bin``, ``major`` as in 17
+    or 25.
+    """
 
     executable: Path
     home: Path
@@ -60,8 +62,9 @@ def find_java(environment: Mapping[str, str] = os.environ) -> JavaRuntime:
 def java_home_for_spark(java: JavaRuntime, scratch: Path) -> Path:
     """The ``JAVA_HOME`` to give to Spark.
 
-    For a bundled runtime that is a folder made below ``scratch``, whose ``bin/java`` leaves out an option that
-    Spark always adds and that this runtime does not have. The caller keeps other processes off ``scratch``.
+    For a bundled runtime that is a folder made below ``scratch``, whose ``bin/java`` leaves out an option
+    that Spark always adds and that this runtime does not have. The caller keeps other processes off
+    ``scratch``.
     """
     if not java.bundled:
         return java.home
@@ -105,7 +108,8 @@ def _bundled() -> JavaRuntime | None:
 
 
 def _major_version(executable: Path) -> int | None:
-    # A runtime's 'release' file holds its version (JEP 223); reading it is a quarter of a second faster than asking.
+    # A runtime's 'release' file holds its version (JEP 223); reading it is a quarter of a second faster than
+    # asking.
     release = executable.resolve().parent.parent / "release"
     if release.is_file():
         version = _parse_major(release.read_text(encoding="utf-8", errors="replace"), r'JAVA_VERSION="([^"]+)"')

@@ -1,7 +1,7 @@
 """The journal of a warehouse: when each run began, and how it ended.
 
-A run that was killed has a beginning and no end. Its materialized views may be empty: Spark drops a view's rows
-before it writes the new ones.
+A run that was killed has a beginning and no end. Its materialized views may be empty: Spark drops a view's
+rows before it writes the new ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ __all__ = ["Interruption", "Journal"]
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """A run of ``pipeline`` that began at ``since`` (ISO 8601) and never ended, and the views it was to rebuild."""
+    """A run of ``pipeline`` that began at ``since`` (ISO 8601) and never ended, and the views it was to
+    rebuild.
+    """
 
     pipeline: str
     since: str
@@ -34,11 +36,15 @@ class Journal:
         self._append({"run": run, "event": "began", "pipeline": pipeline, "at": at, "views": materialized_views})
 
     def ended(self, run: str, at: str, *, state: str, unfinished_views: list[str]) -> None:
-        """Notes that a run has ended, as ``completed``, ``failed`` or ``stopped``, and which views it left undone."""
+        """Notes that a run has ended, as ``completed``, ``failed`` or ``stopped``, and which views it left
+        undone.
+        """
         self._append({"run": run, "event": "ended", "at": at, "state": state, "views": unfinished_views})
 
     def interruptions(self) -> list[Interruption]:
-        """The runs whose views may be empty since they did not finish, and that no later run of theirs made good."""
+        """The runs whose views may be empty since they did not finish, and that no later run of theirs made
+        good.
+        """
         open_runs: dict[str, Interruption] = {}
         for entry in self._entries():
             run, views = entry["run"], tuple(entry["views"])

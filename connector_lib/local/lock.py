@@ -1,8 +1,8 @@
 """One run at a time on a warehouse folder, and a clear word about who holds it.
 
-The lock is an ``flock`` on a file, and Spark's JVM inherits the open file. So the operating system holds the lock
-until both the Python process and its JVM have ended: after ``kill -9`` of the Python process alone the JVM may write
-for some seconds more, and nobody else can open the warehouse until it is gone.
+The lock is an ``flock`` on a file, and Spark's JVM inherits the open file. So the operating system holds the
+lock until both the Python process and its JVM have ended: after ``kill -9`` of the Python process alone the
+JVM may write for some seconds more, and nobody else can open the warehouse until it is gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a warehouse: process id, what it does there (such as ``pipeline hl7v2_files``), since when."""
+    """Who holds a warehouse: process id, what it does there (such as ``pipeline adt``), since when."""
 
     pid: int
     purpose: str
@@ -33,10 +33,13 @@ class Holder:
 
 
 class WarehouseLock:
-    """Holds the lock file at ``path`` inside a ``with`` block; ``fd`` is the open file, to be handed to a child.
+    """Holds the lock file at ``path`` inside a ``with`` block; ``fd`` is the open file, to be handed to a
+    child.
 
-    Entering raises :class:`~connector_lib.errors.WarehouseError` at once where a living process holds the warehouse.
-    Where the holder has died and only its Spark is still ending, it waits, and calls ``on_wait`` first.
+    With ``shared`` it only keeps runs away, and other readers may hold it too. Entering raises
+    :class:`~connector_lib.errors.WarehouseError` at once where a living process runs something there. Where
+    the holder has died and only its Spark is still ending, or a reader has it for a moment, it calls
+    ``on_wait`` with words about that, and waits.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class WarehouseLock:
         *,
         now: Callable[[], str],
         sleep: Callable[[float], None] = time.sleep,
-        on_wait: Callable[[Holder], None] = lambda holder: None,
+        on_wait: Callable[[str], None] = lambda words: None,
+        shared: bool = False,
     ) -> None:
         self.fd = -1
         self._path = path
@@ -54,14 +58,14 @@ class WarehouseLock:
         self._now = now
         self._sleep = sleep
         self._on_wait = on_wait
+        self._shared = shared
 
     def __enter__(self) -> WarehouseLock:
         self.fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             self._acquire()
-            holder = Holder(os.getpid(), self._purpose, self._now())
-            os.ftruncate(self.fd, 0)
-            os.pwrite(self.fd, json.dumps(asdict(holder)).encode(), 0)
+            if not self._shared:
+                self._write(Holder(os.getpid(), self._purpose, self._now()))
         except BaseException:
             os.close(self.fd)
             raise
@@ -70,18 +74,25 @@ class WarehouseLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._shared:
+            self._write(None)
         os.close(self.fd)
         self.fd = -1
 
+    def _write(self, holder: Holder | None) -> None:
+        os.ftruncate(self.fd, 0)
+        if holder is not None:
+            os.pwrite(self.fd, json.dumps(asdict(holder)).encode(), 0)
+
     def _acquire(self) -> None:
-        if _try_lock(self.fd):
+        if _try_lock(self.fd, self._shared):
             return
         holder = self._holder()
-        if holder is None or _is_alive(holder.pid):
+        if holder is not None and _is_alive(holder.pid):
             raise _in_use(self._path.parent, holder)
-        self._on_wait(holder)
+        self._on_wait(_why_waiting(holder))
         waited = 0.0
-        while not _try_lock(self.fd):
+        while not _try_lock(self.fd, self._shared):
             if waited >= _WAIT_FOR_ENDING_JVM:
                 raise _in_use(self._path.parent, holder)
             self._sleep(_POLL_SECONDS)
@@ -97,7 +108,13 @@ class WarehouseLock:
         return None
 
 
-def _try_lock(fd: int) -> bool:
+def _why_waiting(holder: Holder | None) -> str:
+    if holder is None:
+        return "another process reads the warehouse; waiting for it"
+    return f"the Spark of an interrupted run (process {holder.pid}, {holder.purpose}) is still ending; waiting for it"
+
+
+def _try_lock(fd: int, shared: bool) -> bool:
     try:
         import fcntl
     except ImportError:
@@ -105,7 +122,7 @@ def _try_lock(fd: int) -> bool:
             "local runs need file locks of Linux or macOS", hint="on Windows, use WSL"
         ) from None
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -132,9 +149,7 @@ def _is_zombie(pid: int) -> bool:
 
 def _in_use(folder: Path, holder: Holder | None) -> WarehouseError:
     if holder is None:
-        return WarehouseError(
-            f"the warehouse '{folder}' is in use by another process", hint="wait until it has ended"
-        )
+        return WarehouseError(f"the warehouse '{folder}' is in use by another process", hint="wait until it has ended")
     if _is_alive(holder.pid):
         return WarehouseError(
             f"the warehouse '{folder}' is in use by process {holder.pid} ({holder.purpose}) since {holder.since}",

@@ -30,7 +30,9 @@ def sensible_memory_mb(of_machine: int | None) -> int:
 
 
 def sensible_cores() -> int:
-    """The processors that this process may use, two at least: a stream and its reader must not wait for each other."""
+    """The processors that this process may use, two at least: a stream and its reader must not wait for each
+    other.
+    """
     try:
         usable = len(os.sched_getaffinity(0))
     except AttributeError:

@@ -12,9 +12,9 @@ __all__ = ["DatasetResult", "QualityCount", "RunReport"]
 class DatasetResult:
     """One dataset of a run.
 
-    ``rows_written`` counts the rows that this run wrote, ``rows`` all that are there now; None where there is nothing
-    to count. ``state`` is ``completed``, ``failed``, ``skipped`` or ``not started``. ``seconds`` is None where the
-    dataset was never started.
+    ``rows_written`` counts the rows that this run wrote, ``rows`` all that are there now; None where there is
+    nothing to count. ``state`` is ``completed``, ``failed``, ``skipped`` or ``not started``. ``seconds`` is
+    None where the dataset was never started.
     """
 
     name: str
@@ -48,7 +48,11 @@ class RunReport:
     quality: tuple[QualityCount, ...]
     notes: tuple[str, ...]
     errors: tuple[str, ...]
+    engine_messages: tuple[str, ...]
+    """What Spark said about the errors, whole: with plans, stacks and perhaps values of rows."""
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON types."""
-        return asdict(self)
+        """The report as JSON types, without ``engine_messages``."""
+        document = asdict(self)
+        del document["engine_messages"]
+        return document

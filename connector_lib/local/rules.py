@@ -1,12 +1,15 @@
 """The two rules that keep a pipeline from losing rows without an error on open-source Spark.
 
-1. One flow writes a table. Two streams into one Parquet table both write batch 0 into one log, and the second batch 0
+1. One flow writes a table. Two streams into one Parquet table both write batch 0 into one log, and the second
+   batch 0
    counts as already there: its rows are gone.
-2. A query over the pipeline's own datasets is made of ``select``, ``where``, ``groupBy``, ``union`` or SQL. Spark
-   resolves ``withColumn`` and its kin while the query is still being described; the table is then read as one of the
-   catalog, outside the pipeline's order, and the result is one run behind from the second run on.
+2. A query over the pipeline's own datasets is made of ``select``, ``where``, ``groupBy``, ``union`` or SQL.
+   Spark
+   resolves ``withColumn`` and its kin while the query is still being described; the table is then read as one
+   of the catalog, outside the pipeline's order, and the result is one run behind from the second run on.
 
-The second rule is checked on the queries as Spark receives them, so a call inside a library function is found too.
+The second rule is checked on the queries as Spark receives them, so a call inside a library function is found
+too.
 """
 
 from __future__ import annotations
@@ -16,17 +19,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
-
 from connector_lib.errors import PipelineRuleError
-from connector_lib.local.definitions import Definitions, FlowDefinition, SourceLine
+from connector_lib.local.definitions import Definitions, FlowDefinition, SourceLine, relations_in
 
 __all__ = ["check_rules"]
 
 
 @dataclass(frozen=True, slots=True)
 class _EarlyCall:
-    """A kind of Connect relation that Spark resolves too early, the calls that make it, and what to write instead."""
+    """A kind of Connect relation that Spark resolves too early, the calls that make it, and what to write
+    instead.
+    """
 
     calls: tuple[str, ...]
     instead: str
@@ -34,8 +37,8 @@ class _EarlyCall:
 
 _STAR = 'select("*", <expression>.alias("<name>"))'
 
-# The relations of spark/connect/relations.proto that lose the dependency, or fail, over a pipeline's own table:
-# each was tried on 4.3.0 with three runs of one new row each.
+# The relations of spark/connect/relations.proto that lose the dependency, or fail, over a pipeline's own
+# table: each was tried on 4.3.0 with three runs of one new row each.
 _EARLY_CALLS = {
     "with_columns": _EarlyCall(("withColumn", "withColumns", "withMetadata"), _STAR),
     "with_columns_renamed": _EarlyCall(
@@ -46,6 +49,12 @@ _EARLY_CALLS = {
     "drop_na": _EarlyCall(("dropna", "drop"), 'where("<name> IS NOT NULL")'),
     "replace": _EarlyCall(("replace",), 'select(when(…).otherwise(…).alias("<name>"), …)'),
     "with_watermark": _EarlyCall(("withWatermark",), "a watermark on the source, in the query that reads it"),
+    "to_schema": _EarlyCall(("to",), 'select(col("<name>").cast("<type>"), …)'),
+    "crosstab": _EarlyCall(("crosstab",), "groupBy(…).pivot(…).count()"),
+    "freq_items": _EarlyCall(("freqItems",), "groupBy(…).count()"),
+    "describe": _EarlyCall(("describe",), "agg(count(…), min(…), max(…))"),
+    "summary": _EarlyCall(("summary",), "agg(count(…), min(…), max(…))"),
+    "sample_by": _EarlyCall(("sampleBy",), "where(rand() < <fraction>)"),
 }
 
 
@@ -54,10 +63,11 @@ def check_rules(
     full_name: Callable[[str], str],
     tables_in_sql: Callable[[str], list[str]],
 ) -> None:
-    """Raises :class:`~connector_lib.errors.PipelineRuleError` where ``definitions`` breaks one of the two rules.
+    """Raises :class:`~connector_lib.errors.PipelineRuleError` where ``definitions`` breaks one of the two
+    rules.
 
-    ``full_name`` gives ``catalog.database.name`` for a name as written; ``tables_in_sql`` the names of the tables
-    that a SQL query reads.
+    ``full_name`` gives ``catalog.database.name`` for a name as written; ``tables_in_sql`` the names of the
+    tables that a SQL query reads.
     """
     _check_one_flow_a_table(definitions, full_name)
     own = {full_name(dataset.name).lower(): dataset.name for dataset in definitions.datasets}
@@ -72,7 +82,8 @@ def _check_one_flow_a_table(definitions: Definitions, full_name: Callable[[str],
         earlier = first.setdefault(full_name(flow.target).lower(), flow)
         if earlier is not flow:
             raise PipelineRuleError(
-                f"{flow.source}: a second flow writes the table '{flow.target}'; the first is at {earlier.source}."
+                f"{flow.source}: a second flow writes the table '{flow.target}'; the first is at"
+                f" {earlier.source}."
                 " Two flows into one table lose rows on open-source Spark",
                 hint="unite the sources inside one flow: first.unionByName(second)",
             )
@@ -84,22 +95,22 @@ def _check_query(
     full_name: Callable[[str], str],
     tables_in_sql: Callable[[str], list[str]],
 ) -> None:
-    for kind, relation in _early_relations(flow.relation):
+    for kind, relation in _earlyrelations_in(flow.relation):
         for name in _tables_read(relation, tables_in_sql):
             dataset = own.get(full_name(name).lower())
             if dataset is not None:
                 raise _early_call_error(flow, _EARLY_CALLS[kind], dataset)
 
 
-def _early_relations(message: Any) -> Iterator[tuple[str, Any]]:
-    for relation in _relations(message):
+def _earlyrelations_in(message: Any) -> Iterator[tuple[str, Any]]:
+    for relation in relations_in(message):
         kind = relation.WhichOneof("rel_type")
         if kind in _EARLY_CALLS:
             yield kind, relation
 
 
 def _tables_read(message: Any, tables_in_sql: Callable[[str], list[str]]) -> Iterator[str]:
-    for relation in _relations(message):
+    for relation in relations_in(message):
         kind = relation.WhichOneof("rel_type")
         if kind == "read" and relation.read.WhichOneof("read_type") == "named_table":
             yield relation.read.named_table.unparsed_identifier
@@ -107,28 +118,6 @@ def _tables_read(message: Any, tables_in_sql: Callable[[str], list[str]]) -> Ite
             yield relation.relation_changes.unparsed_identifier
         elif kind == "sql":
             yield from tables_in_sql(relation.sql.query)
-
-
-def _relations(message: Any) -> Iterator[Any]:
-    """Every relation in ``message``, wherever it stands: inputs, subqueries in expressions, common references."""
-    pending = [message]
-    while pending:
-        current = pending.pop()
-        if current.DESCRIPTOR.full_name == "spark.connect.Relation":
-            yield current
-        for field, value in current.ListFields():
-            if field.type != FieldDescriptor.TYPE_MESSAGE:
-                continue
-            pending.extend(_messages(field, value))
-
-
-def _messages(field: FieldDescriptor, value: Any) -> list[Any]:
-    entry = field.message_type
-    if entry.GetOptions().map_entry:
-        holds_messages = entry.fields_by_name["value"].type == FieldDescriptor.TYPE_MESSAGE
-        return list(value.values()) if holds_messages else []
-    # A field that may repeat gives a container of messages; a single one is a message itself.
-    return [value] if hasattr(value, "DESCRIPTOR") else list(value)
 
 
 def _early_call_error(flow: FlowDefinition, early: _EarlyCall, dataset: str) -> PipelineRuleError:
@@ -145,7 +134,9 @@ def _early_call_error(flow: FlowDefinition, early: _EarlyCall, dataset: str) -> 
 
 
 def _find_call(source: SourceLine, calls: tuple[str, ...]) -> tuple[int | None, str]:
-    """The line, from 1, of the first of ``calls`` inside the function whose decorator or body is at ``source``."""
+    """The line, from 1, of the first of ``calls`` inside the function whose decorator or body is at
+    ``source``.
+    """
     try:
         tree = ast.parse(source.file.read_bytes())
     except (OSError, SyntaxError, ValueError):

@@ -10,20 +10,31 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError
-from connector_lib.local.definitions import Dataset, Definitions, RecordingRegistry
+from connector_lib.flows.runtime import recording_sources
+from connector_lib.local.definitions import (
+    Dataset,
+    Definitions,
+    RecordingRegistry,
+    SourceLine,
+    observed_rules,
+)
 from connector_lib.local.events import FlowEvent, parse_event, short_name
 from connector_lib.local.failures import location_in, readable
 from connector_lib.local.java import find_java, java_home_for_spark
 from connector_lib.local.journal import Journal
-from connector_lib.local.lock import Holder, WarehouseLock
+from connector_lib.local.lock import WarehouseLock
 from connector_lib.local.machine import memory_of_machine_mb, sensible_cores, sensible_memory_mb
+from connector_lib.local.observer import RunObserver
+from connector_lib.local.quality import ObservedQuality
 from connector_lib.local.report import DatasetResult, RunReport
-from connector_lib.local.row_counts import count_rows
+from connector_lib.local.rules import check_rules
+from connector_lib.local.source_files import empty_file_notes
 from connector_lib.local.spark_engine import EngineSettings, SparkEngine
+from connector_lib.local.tables import count_rows, table_of
 from connector_lib.local.warehouse import Warehouse, open_warehouse
 from connector_lib.project.pipeline import PipelineFolder
 
-__all__ = ["RunObserver", "RunSettings", "run_pipeline"]
+__all__ = ["RunSettings", "run_pipeline"]
 
 CATALOG = "spark_catalog"
 """The one catalog of a local run."""
@@ -42,29 +53,11 @@ class RunSettings:
     memory_mb: int | None = None
 
 
-class RunObserver:
-    """What a run tells while it works. Does nothing; a caller overrides what it wants to show."""
-
-    def phase(self, text: str) -> None:
-        """The run has come to another phase, such as starting Spark."""
-
-    def note(self, text: str) -> None:
-        """Something that the person at the keyboard should know, such as an interrupted run before this one."""
-
-    def flows(self, names: list[str]) -> None:
-        """The flows that will run, in the order of definition."""
-
-    def flow(self, name: str, state: str, seconds: float | None) -> None:
-        """A flow came into ``state``, so many seconds after it was started."""
-
-
-def run_pipeline(
-    pipeline: PipelineFolder, settings: RunSettings, observer: RunObserver | None = None
-) -> RunReport:
+def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunObserver | None = None) -> RunReport:
     """Runs ``pipeline`` once: all that is new in its sources, or everything with ``full_refresh``.
 
-    A flow that fails gives a report with the state ``failed`` and its errors. Everything that keeps the run from
-    being started raises a :class:`~connector_lib.errors.ConnectorLibError`.
+    A flow that fails gives a report with the state ``failed`` and its errors. Everything that keeps the run
+    from being started raises a :class:`~connector_lib.errors.ConnectorLibError`.
     """
     began = time.monotonic()
     observer = observer or RunObserver()
@@ -74,7 +67,7 @@ def run_pipeline(
         settings.warehouse.resolve() / "lock",
         f"pipeline {pipeline.name}",
         now=_now,
-        on_wait=lambda holder: observer.note(_waiting(holder)),
+        on_wait=observer.note,
     )
     with lock:
         warehouse = open_warehouse(settings.warehouse)
@@ -108,14 +101,11 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def _waiting(holder: Holder) -> str:
-    return f"the Spark of an interrupted run (process {holder.pid}, {holder.purpose}) is still ending; waiting for it"
-
-
 def _interrupted(pipeline: str, since: str, views: tuple[str, ...]) -> str:
     names = ", ".join(views) if views else "none"
     return (
-        f"the run of '{pipeline}' that began {since} did not finish; these materialized views may be empty until the"
+        f"the run of '{pipeline}' that began {since} did not finish; these materialized views may be empty"
+        " until the"
         f" next run of it rebuilds them: {names}"
     )
 
@@ -138,6 +128,8 @@ class _Run:
     progress: dict[str, _FlowProgress] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    engine_messages: list[str] = field(default_factory=list)
+    sources: dict[str, SourceLine] = field(default_factory=dict)
 
     def execute(self, began: float) -> RunReport:
         database = self.pipeline.database or "default"
@@ -153,7 +145,13 @@ class _Run:
 
         self.observer.phase("reading the pipeline")
         graph = self.engine.create_graph(self.pipeline, CATALOG, database)
-        definitions = self._load(graph)
+        with recording_sources() as sources:
+            definitions = self._load(graph)
+        for flow in definitions.flows:
+            self.sources[short_name(_full_name(flow.name, database), database)] = flow.source
+        check_rules(definitions, lambda name: _full_name(name, database), self.engine.tables_in_sql)
+        for source, error in definitions.refused:
+            raise PipelineRunError(f"{source}: {readable(str(error))}") from error
         tables = [d for d in definitions.datasets if d.kind in ("streaming table", "materialized view")]
         if not tables:
             raise ConfigurationError(
@@ -161,9 +159,13 @@ class _Run:
                 hint="a table is a function under '@dp.table' or '@dp.materialized_view'",
             )
         full = {d.name: _full_name(d.name, database) for d in tables}
+        quality = ObservedQuality()
+        declared = observed_rules(definitions)
+        if declared:
+            self.engine.observe(quality.put_query, quality.add_batch)
         self.observer.flows([short_name(name, database) for name in full.values()])
         streaming = [full[d.name] for d in tables if d.kind == "streaming table"]
-        before = {} if self.settings.full_refresh else count_rows(spark, streaming)
+        before = {} if self.settings.full_refresh else self._rows(streaming)
 
         run_id = str(uuid.uuid4())
         views = [short_name(full[d.name], database) for d in tables if d.kind == "materialized view"]
@@ -175,8 +177,10 @@ class _Run:
         finally:
             undone = [view for view in views if self._progress_of(view).state != "completed"]
             self.journal.ended(run_id, _now(), state=state, unfinished_views=undone)
-        self.observer.phase("counting rows")
-        after = count_rows(spark, list(full.values()))
+        if declared:
+            self.engine.drain_observations()
+        self.notes.extend(empty_file_notes(sources))
+        after = self._rows(list(full.values()))
         results = tuple(self._result(d, full[d.name], before, after, database) for d in tables)
         return RunReport(
             pipeline=self.pipeline.name,
@@ -184,9 +188,14 @@ class _Run:
             state=state,
             seconds=round(time.monotonic() - began, 1),
             datasets=results,
-            quality=(),
+            quality=quality.counts(
+                declared,
+                idle=self._idle(tables, full, database),
+                shared=frozenset(d.name for d in definitions.datasets if d.kind == "temporary view"),
+            ),
             notes=tuple(self.notes),
             errors=tuple(self.errors),
+            engine_messages=tuple(self.engine_messages),
         )
 
     def _load(self, graph: str) -> Definitions:
@@ -199,6 +208,8 @@ class _Run:
         except Exception as error:
             where = location_in(error, self.pipeline.files)
             raise PipelineRunError(_at(where, f"{type(error).__name__}: {readable(str(error))}")) from error
+        if any(file.suffix == ".sql" for file in self.pipeline.files):
+            registry.definitions.add_sql(self.pipeline.root, *self.engine.defined_in_sql(graph))
         return registry.definitions
 
     def _run_graph(self, graph: str, checkpoints: Path, database: str) -> str:
@@ -210,6 +221,7 @@ class _Run:
                 if event is not None:
                     self._note_event(event, database)
         except PySparkException as error:
+            self.engine_messages.append(str(error))
             if not self.errors:
                 self.errors.append(readable(str(error)))
             return "failed"
@@ -224,8 +236,25 @@ class _Run:
         if flow.started is not None:
             flow.seconds = round(time.monotonic() - flow.started, 1)
         if event.state == "failed":
-            self.errors.append(f"{name}: {readable(event.detail)}")
+            self.engine_messages.append(event.detail)
+            source = self.sources.get(name)
+            where = f"{source}: " if source is not None else ""
+            self.errors.append(f"{where}the flow '{name}' failed: {readable(event.detail)}")
         self.observer.flow(name, event.state, flow.seconds)
+
+    def _rows(self, full_names: list[str]) -> dict[str, int]:
+        counts = {}
+        for name in full_names:
+            _, database, table = name.split(".", 2)
+            stored = table_of(self.warehouse, database, table)
+            if stored is not None:
+                counts[name] = count_rows(stored)
+        return counts
+
+    def _idle(self, tables: list[Dataset], full: dict[str, str], database: str) -> frozenset[str]:
+        """The streaming tables that are done: without a batch there was nothing to check."""
+        names = {d.name: short_name(full[d.name], database) for d in tables if d.kind == "streaming table"}
+        return frozenset(name for name, short in names.items() if self._progress_of(short).state == "completed")
 
     def _progress_of(self, name: str) -> _FlowProgress:
         return self.progress.setdefault(name, _FlowProgress())

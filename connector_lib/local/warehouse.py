@@ -1,9 +1,9 @@
 """The folder that holds what local runs keep: tables, metastore, checkpoints, the journal of runs.
 
-The four belong together. A checkpoint that is missing while its table is there makes Spark take new files for old
-ones and pass over them without an error; a table that is missing while its checkpoint is there stays without its old
-rows. So every part carries the warehouse's identity, and every streaming table's log is compared with its checkpoint
-before a run starts.
+The four belong together. A checkpoint that is missing while its table is there makes Spark take new files for
+old ones and pass over them without an error; a table that is missing while its checkpoint is there stays
+without its old rows. So every part carries the warehouse's identity, and every streaming table's log is
+compared with its checkpoint before a run starts.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from connector_lib.errors import WarehouseError
+from connector_lib.errors import UsageError, WarehouseError
 
-__all__ = ["DEFAULT_WAREHOUSE", "Warehouse", "open_warehouse"]
+__all__ = ["DEFAULT_WAREHOUSE", "Warehouse", "check_warehouse", "existing_warehouse", "open_warehouse"]
 
 DEFAULT_WAREHOUSE = Path("local_warehouse")
 
@@ -34,7 +34,8 @@ class _Identity:
     id: str
     location: str
     complete: bool
-    """False until Spark has made the metastore: what was begun before that holds nothing and is made again."""
+    """False until Spark has made the metastore: what was begun before that holds nothing and is made again.
+    """
     format: int = _FORMAT
     pipelines: tuple[str, ...] = ()
 
@@ -76,14 +77,10 @@ class Warehouse:
         """The journal of runs."""
         return self.root / "runs.jsonl"
 
-    @property
-    def table_list(self) -> Path:
-        """The tables that the runs made, for readers without Spark."""
-        return self.root / "tables.json"
-
     def checkpoints_of(self, pipeline: str) -> Path:
         """The folder of the checkpoints of ``pipeline``."""
-        return self.checkpoints / quote(pipeline, safe=" ")
+        escaped = quote(pipeline, safe="").replace("%", "=")
+        return self.checkpoints / (escaped if escaped.strip(".") else escaped.replace(".", "=2E"))
 
     def mark_complete(self) -> None:
         """Says that the metastore has been made. To be called once Spark has opened it."""
@@ -93,7 +90,7 @@ class Warehouse:
             _write_identity(self.root, _replace(identity, complete=True))
 
     def add_pipeline(self, pipeline: str) -> Path:
-        """The checkpoint folder of ``pipeline``, made where this warehouse has not seen the pipeline before."""
+        """The checkpoint folder of ``pipeline``, made where the warehouse has not seen it before."""
         folder = self.checkpoints_of(pipeline)
         identity = _read_identity(self.root)
         if pipeline in identity.pipelines:
@@ -106,16 +103,62 @@ class Warehouse:
         return folder
 
 
-def open_warehouse(folder: Path) -> Warehouse:
-    """The warehouse in ``folder``, which is made where it is missing or empty. The caller holds its lock.
+def existing_warehouse(folder: Path) -> Warehouse:
+    """The warehouse in ``folder`` for a reader, without a check of its parts.
 
-    Raises :class:`~connector_lib.errors.WarehouseError` where the folder holds other things, a part is missing or
-    belongs to another warehouse, the folder was moved, or a table and its checkpoint do not belong together.
+    Raises :class:`~connector_lib.errors.UsageError` where there is none.
     """
     root = folder.resolve()
     if not (root / _IDENTITY_FILE).exists():
+        raise UsageError(
+            f"there is no warehouse in '{folder}'",
+            hint="run a pipeline first, or give its folder: --warehouse DIR",
+        )
+    return Warehouse(root, _read_identity(root).id)
+
+
+def open_warehouse(folder: Path) -> Warehouse:
+    """The warehouse in ``folder``, which is made where it is missing or empty. The caller holds its lock.
+
+    Raises :class:`~connector_lib.errors.WarehouseError` where the folder holds other things, a part is
+    missing or belongs to another warehouse, the folder was moved, or a table and its checkpoint do not belong
+    together.
+    """
+    root = folder.resolve()
+    _refuse_path(root)
+    if not (root / _IDENTITY_FILE).exists():
         return _create(root)
     identity = _read_identity(root)
+    _check_origin(root, identity)
+    warehouse = Warehouse(root, identity.id)
+    if not identity.complete:
+        shutil.rmtree(warehouse.metastore, ignore_errors=True)
+        _make_parts(warehouse)
+        return warehouse
+    _check_parts(warehouse, identity)
+    return warehouse
+
+
+def check_warehouse(folder: Path) -> str:
+    """In a few words what ``folder`` holds as a warehouse. Changes nothing.
+
+    Raises :class:`~connector_lib.errors.WarehouseError` where a run would refuse it, other than for being in
+    use.
+    """
+    root = folder.resolve()
+    _refuse_path(root)
+    if not (root / _IDENTITY_FILE).exists():
+        _refuse_others(root)
+        return f"none yet at {root}; the first run makes it"
+    identity = _read_identity(root)
+    _check_origin(root, identity)
+    if not identity.complete:
+        return f"begun at {root}, without tables"
+    _check_parts(Warehouse(root, identity.id), identity)
+    return f"{root}, pipelines: {', '.join(identity.pipelines) or 'none'}"
+
+
+def _check_origin(root: Path, identity: _Identity) -> None:
     if identity.format != _FORMAT:
         raise WarehouseError(
             f"the warehouse '{root}' was made by another version of connector_lib (format {identity.format})",
@@ -127,26 +170,19 @@ def open_warehouse(folder: Path) -> Warehouse:
             " Spark keeps absolute paths in its tables",
             hint="move it back, or use another folder: --warehouse DIR (every source is then read again)",
         )
-    warehouse = Warehouse(root, identity.id)
-    if not identity.complete:
-        shutil.rmtree(warehouse.metastore, ignore_errors=True)
-        _make_parts(warehouse)
-        return warehouse
+
+
+def _check_parts(warehouse: Warehouse, identity: _Identity) -> None:
+    root = warehouse.root
     for part in (warehouse.tables, warehouse.metastore / "derby", warehouse.checkpoints):
         _check_part(root, part, identity.id)
     for pipeline in identity.pipelines:
         _check_part(root, warehouse.checkpoints_of(pipeline), identity.id)
-        _check_streaming_tables(warehouse, warehouse.checkpoints_of(pipeline))
-    return warehouse
+    _check_streaming_tables(warehouse, [warehouse.checkpoints_of(name) for name in identity.pipelines])
 
 
 def _create(root: Path) -> Warehouse:
-    others = [path.name for path in root.iterdir() if path.name not in _OWN_NAMES] if root.exists() else []
-    if others:
-        raise WarehouseError(
-            f"'{root}' is no warehouse: it holds '{sorted(others)[0]}' and has no {_IDENTITY_FILE}",
-            hint="give an empty or new folder: --warehouse DIR",
-        )
+    _refuse_others(root)
     root.mkdir(parents=True, exist_ok=True)
     warehouse = Warehouse(root, str(uuid.uuid4()))
     # Patients' data must not get into a repository by 'git add .'.
@@ -154,6 +190,29 @@ def _create(root: Path) -> Warehouse:
     _write_identity(root, _Identity(warehouse.id, str(root), complete=False))
     _make_parts(warehouse)
     return warehouse
+
+
+# What java.net.URI escapes. Spark 4.3 takes the escaped path of a checkpoint for the path itself: it writes
+# the checkpoint beside the warehouse, and a full refresh does not find it and passes over every row.
+_ESCAPED_IN_URI = re.compile(r"""[\s%"<>#?\[\]^`{|}\\]""")
+
+
+def _refuse_path(root: Path) -> None:
+    found = _ESCAPED_IN_URI.search(str(root))
+    if found:
+        raise WarehouseError(
+            f"the path of the warehouse '{root}' holds {found[0]!r}: Spark would write its checkpoints elsewhere",
+            hint="use a folder whose path has no blank and none of % # ? [ ] { } | ^: --warehouse DIR",
+        )
+
+
+def _refuse_others(root: Path) -> None:
+    others = [path.name for path in root.iterdir() if path.name not in _OWN_NAMES] if root.exists() else []
+    if others:
+        raise WarehouseError(
+            f"'{root}' is no warehouse: it holds '{sorted(others)[0]}' and has no {_IDENTITY_FILE}",
+            hint="give an empty or new folder: --warehouse DIR",
+        )
 
 
 _OWN_NAMES = frozenset({"lock", ".gitignore", "spark.log"})
@@ -215,15 +274,29 @@ def _replace(
     )
 
 
-def _check_streaming_tables(warehouse: Warehouse, checkpoints: Path) -> None:
-    for database, table, checkpoint in _newest_checkpoints(checkpoints):
-        location = warehouse.tables / table if database == "default" else warehouse.tables / f"{database}.db" / table
-        _check_streaming_table(warehouse, location, checkpoint)
+def _check_streaming_tables(warehouse: Warehouse, pipelines: list[Path]) -> None:
+    with_checkpoint: set[Path] = set()
+    for checkpoints in pipelines:
+        for database, table, checkpoint in _newest_checkpoints(checkpoints):
+            parent = warehouse.tables if database == "default" else warehouse.tables / f"{database}.db"
+            location = parent / table.lower()
+            with_checkpoint.add(location)
+            _check_streaming_table(warehouse, location, checkpoint)
+    for log in (
+        *warehouse.tables.glob("*/_spark_metadata"),
+        *warehouse.tables.glob("*.db/*/_spark_metadata"),
+    ):
+        if log.parent not in with_checkpoint and _newest_batch(log) >= 0:
+            lost = log.parent.relative_to(warehouse.tables)
+            raise WarehouseError(
+                f"the table '{lost}' in '{warehouse.root}' has lost its checkpoint. New rows would be passed over",
+                hint=_START_AFRESH,
+            )
 
 
 def _newest_checkpoints(checkpoints: Path) -> Iterator[tuple[str, str, Path]]:
-    # Spark lays them out as _checkpoints/<catalog>/<database>/<table>/<flow>/<version>, one version a full refresh
-    # (org.apache.spark.sql.pipelines.graph.SystemMetadata).
+    # Spark lays them out as _checkpoints/<catalog>/<database>/<table>/<flow>/<version>, one version a full
+    # refresh (org.apache.spark.sql.pipelines.graph.SystemMetadata).
     for flow in checkpoints.glob("_checkpoints/*/*/*/*"):
         versions = [path for path in flow.iterdir() if path.name.isdigit()]
         if versions:
@@ -238,7 +311,8 @@ def _check_streaming_table(warehouse: Warehouse, location: Path, checkpoint: Pat
     table = location.relative_to(warehouse.tables)
     if finished > written:
         raise WarehouseError(
-            f"the table '{table}' in '{warehouse.root}' has lost rows: its checkpoint has {finished + 1} finished"
+            f"the table '{table}' in '{warehouse.root}' has lost rows: its checkpoint has {finished + 1}"
+            " finished"
             f" batches, its folder {written + 1}",
             hint=_START_AFRESH,
         )

@@ -1,7 +1,8 @@
 """A pipeline folder: ``spark-pipeline.yml`` and the transformation files that it names.
 
 The file has the keys of Spark's own pipeline spec and no others, so that the same folder runs under
-``spark-pipelines``, on Databricks and here (Spark 4.3, Declarative Pipelines programming guide, "Pipeline Projects").
+``spark-pipelines``, on Databricks and here (Spark 4.3, Declarative Pipelines programming guide, "Pipeline
+Projects").
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ class _Spec(BaseModel):
 class PipelineFolder:
     """What a pipeline folder says.
 
-    ``root`` is absolute; ``configuration`` has the values given on the command line in it; ``libraries`` are the
-    patterns as Spark takes them; ``files`` are the absolute paths of the transformation files, sorted.
+    ``root`` is absolute; ``configuration`` has the values given on the command line in it; ``libraries`` are
+    the patterns as Spark takes them; ``files`` are the absolute paths of the transformation files, sorted.
     """
 
     root: Path
@@ -79,7 +80,8 @@ def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = Non
     """Reads and checks the pipeline folder at ``folder``; ``overrides`` replace entries of ``configuration``.
 
     Raises :class:`~connector_lib.errors.UsageError` where there is no such folder, and
-    :class:`~connector_lib.errors.ConfigurationError` that names file and key for everything that is wrong in it.
+    :class:`~connector_lib.errors.ConfigurationError` that names file and key for everything that is wrong in
+    it.
 
     >>> load_pipeline_folder(Path("no/such/folder"))
     Traceback (most recent call last):
@@ -106,7 +108,9 @@ def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = Non
 
 def _find_spec_file(folder: Path) -> Path:
     if not folder.exists():
-        raise UsageError(f"there is no folder '{folder}'", hint="give the folder that holds spark-pipeline.yml")
+        raise UsageError(
+            f"there is no folder '{folder}'", hint="give the folder that holds spark-pipeline.yml"
+        )
     if not folder.is_dir():
         raise UsageError(
             f"'{folder}' is a file, not a pipeline folder", hint=f"give the folder: '{folder.parent}'"
@@ -158,7 +162,8 @@ def _read_spec(file: Path) -> _Spec:
 
 
 def _first_error(file: Path, content: dict[str, Any], error: ValidationError) -> ConfigurationError:
-    problem = error.errors(include_url=False)[0]
+    # A misspelt key is also a missing one; the misspelling says more.
+    problem = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     place = problem["loc"]
     key = ".".join(str(part) for part in place)
     if problem["type"] == "extra_forbidden":
@@ -166,7 +171,8 @@ def _first_error(file: Path, content: dict[str, Any], error: ValidationError) ->
     if problem["type"] == "missing":
         return ConfigurationError(f"{file}: the key '{key}' is missing", hint=_MISSING_HINTS.get(key, ""))
     if place[0] == "configuration" and len(place) > 1:
-        # A key of the configuration may itself hold dots and '[key]' marks a wrong key in pydantic's position.
+        # A key of the configuration may itself hold dots and '[key]' marks a wrong key in pydantic's
+        # position.
         name = str(place[1])
         value = content["configuration"].get(name)
         kind = type(value).__name__
@@ -195,7 +201,8 @@ def _as_yaml_text(value: object) -> str:
 def _unknown_key(file: Path, key: str, place: tuple[int | str, ...]) -> ConfigurationError:
     if len(place) > 1:
         return ConfigurationError(
-            f"{file}: unknown key '{key}'", hint="a library is written '- glob: {include: transformations/**}'"
+            f"{file}: unknown key '{key}'",
+            hint="a library is written '- glob: {include: transformations/**}'",
         )
     allowed = [field.alias or name for name, field in _Spec.model_fields.items()]
     near = difflib.get_close_matches(key, allowed, n=1)

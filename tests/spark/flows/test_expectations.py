@@ -31,46 +31,46 @@ def pairs(rows: DataFrame) -> set[tuple[int | None, int | None]]:
     return {(row.id, row.age) for row in rows.select("id", "age").collect()}
 
 
-def test_warn_keeps_every_row(pipeline_spark: SparkSession) -> None:
-    kept = expect(warn={"aged": "age >= 0"})(query(pipeline_spark))()
+def test_warn_keeps_every_row(spark: SparkSession) -> None:
+    kept = expect(warn={"aged": "age >= 0"})(query(spark))()
     assert pairs(kept) == {(1, 10), (2, None), (3, -5), (None, 7)}
 
 
-def test_drop_leaves_out_rows_that_break_a_rule_or_give_null(pipeline_spark: SparkSession) -> None:
-    kept = expect(drop={"aged": "age >= 0", "known": "id > 0"})(query(pipeline_spark))()
+def test_drop_leaves_out_rows_that_break_a_rule_or_give_null(spark: SparkSession) -> None:
+    kept = expect(drop={"aged": "age >= 0", "known": "id > 0"})(query(spark))()
     assert pairs(kept) == {(1, 10)}
 
 
 def test_fail_ends_the_query_with_the_names_of_dataset_and_rule_and_no_value(
-    pipeline_spark: SparkSession,
+    spark: SparkSession,
 ) -> None:
-    rows = expect(fail={"it's aged": "age >= -4"}, dataset="patients")(query(pipeline_spark))()
+    rows = expect(fail={"it's aged": "age >= -4"}, dataset="patients")(query(spark))()
     with pytest.raises(PySparkException) as caught:
         rows.collect()
     assert "dataset 'patients': a row does not meet the expectation 'it's aged'" in str(caught.value)
     assert "-5" not in str(caught.value)
 
 
-def test_fail_lets_good_rows_through(pipeline_spark: SparkSession) -> None:
-    rows = expect(fail={"sane": "coalesce(age, 0) > -100"})(query(pipeline_spark))()
+def test_fail_lets_good_rows_through(spark: SparkSession) -> None:
+    rows = expect(fail={"sane": "coalesce(age, 0) > -100"})(query(spark))()
     assert rows.count() == 4
 
 
 def test_a_row_that_must_fail_does_so_even_if_a_drop_rule_would_leave_it_out(
-    pipeline_spark: SparkSession,
+    spark: SparkSession,
 ) -> None:
-    rows = expect(drop={"known": "id < 3"}, fail={"aged": "age IS NULL OR age >= 0"})(query(pipeline_spark))()
+    rows = expect(drop={"known": "id < 3"}, fail={"aged": "age IS NULL OR age >= 0"})(query(spark))()
     with pytest.raises(PySparkException, match="does not meet the expectation 'aged'"):
         rows.collect()
 
 
 def test_counts_are_observed_under_the_datasets_name_before_rows_are_dropped(
-    pipeline_spark: SparkSession,
+    spark: SparkSession,
 ) -> None:
     rules = expect(
         warn={"known": "id > 0"}, drop={"aged": "age >= 0"}, fail={"sane": "coalesce(age, 0) < 200"}
     )
-    rows = rules(query(pipeline_spark))()
+    rows = rules(query(spark))()
     assert len(rows.collect()) == 2
     info = rows.executionInfo
     assert info is not None
@@ -78,10 +78,10 @@ def test_counts_are_observed_under_the_datasets_name_before_rows_are_dropped(
 
 
 def test_invalid_rows_name_the_rules_that_they_break_in_the_order_of_the_rules(
-    pipeline_spark: SparkSession,
+    spark: SparkSession,
 ) -> None:
     rules = {"known": "id > 0", "aged": "age >= 0", "grown up": "age >= 18"}
-    rows = only_invalid(query(pipeline_spark)(), rules, column="why").collect()
+    rows = only_invalid(query(spark)(), rules, column="why").collect()
     assert {row.id: row.why for row in rows} == {
         1: ["grown up"],
         2: ["aged", "grown up"],
@@ -120,9 +120,9 @@ CONDITIONS = st.recursive(
 
 
 @pytest.fixture(scope="module")
-def every_combination(pipeline_spark: SparkSession) -> DataFrame:
+def every_combination(spark: SparkSession) -> DataFrame:
     values = "explode(array(NULL, 0, 1, 2))"
-    return pipeline_spark.sql(
+    return spark.sql(
         "SELECT a, b, s, cast(monotonically_increasing_id() AS int) AS not_null FROM"
         f" (SELECT {values} AS a) CROSS JOIN (SELECT {values} AS b)"
         " CROSS JOIN (SELECT explode(array(NULL, '', 'x', '7', 'it\\'s')) AS s)"
@@ -148,7 +148,7 @@ def test_each_row_is_valid_or_invalid_and_never_both(
 
 
 def test_rules_over_the_pipelines_own_tables_hold_over_several_runs(
-    run_pipeline: RunPipeline, pipeline_spark: SparkSession, tmp_path: Path
+    run_pipeline: RunPipeline, spark: SparkSession, tmp_path: Path
 ) -> None:
     (tmp_path / "in").mkdir()
     rules = {"has text": "length(value) > 0"}
@@ -156,29 +156,29 @@ def test_rules_over_the_pipelines_own_tables_hold_over_several_runs(
     def define() -> None:
         @dp.table
         def lines() -> DataFrame:
-            return pipeline_spark.readStream.schema("value string").text(str(tmp_path / "in"))
+            return spark.readStream.schema("value string").text(str(tmp_path / "in"))
 
         @dp.table
         def valid() -> DataFrame:
-            return keep_valid(pipeline_spark.readStream.table("lines"), rules)
+            return keep_valid(spark.readStream.table("lines"), rules)
 
         @dp.table
         def invalid() -> DataFrame:
-            return only_invalid(pipeline_spark.readStream.table("lines"), rules)
+            return only_invalid(spark.readStream.table("lines"), rules)
 
         @dp.table
         @expect(drop=rules, warn={"short": "length(value) < 2"}, fail={"no bell": "value <> 'bell'"})
         def streamed() -> DataFrame:
-            return pipeline_spark.readStream.table("lines")
+            return spark.readStream.table("lines")
 
         @dp.materialized_view
         @expect(drop=rules)
         def computed() -> DataFrame:
-            return pipeline_spark.read.table("lines")
+            return spark.read.table("lines")
 
     def counts() -> list[int]:
         tables = ("lines", "valid", "invalid", "streamed", "computed")
-        return [pipeline_spark.read.table(f"flows_test.{table}").count() for table in tables]
+        return [spark.read.table(f"flows_test.{table}").count() for table in tables]
 
     seen = []
     for number in range(3):
@@ -192,4 +192,4 @@ def test_rules_over_the_pipelines_own_tables_hold_over_several_runs(
         PySparkException, match="dataset 'streamed': a row does not meet the expectation 'no bell'"
     ):
         run_pipeline(define)
-    assert pipeline_spark.read.table("flows_test.streamed").count() == 3
+    assert spark.read.table("flows_test.streamed").count() == 3

@@ -45,7 +45,7 @@ def inbox(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def received(
-    run_pipeline: RunPipeline, pipeline_spark: SparkSession, inbox: Path
+    run_pipeline: RunPipeline, spark: SparkSession, inbox: Path
 ) -> Callable[..., list[Row]]:
     """Runs a pipeline of one table that reads the inbox, and gives all rows of that table, by path."""
 
@@ -56,7 +56,7 @@ def received(
                 return read_files(str(inbox), **options)
 
         run_pipeline(define)
-        return pipeline_spark.read.table("flows_test.received").orderBy("_source_file").collect()
+        return spark.read.table("flows_test.received").orderBy("_source_file").collect()
 
     return run
 
@@ -82,7 +82,7 @@ def test_a_row_names_its_file_by_a_path_that_can_be_opened(
 
 
 def test_both_formats_give_the_same_columns(
-    run_pipeline: RunPipeline, pipeline_spark: SparkSession, inbox: Path
+    run_pipeline: RunPipeline, spark: SparkSession, inbox: Path
 ) -> None:
     def define() -> None:
         @dp.table
@@ -94,8 +94,8 @@ def test_both_formats_give_the_same_columns(
             return read_files(str(inbox), format="text")
 
     run_pipeline(define)
-    as_bytes = pipeline_spark.read.table("flows_test.as_bytes").schema
-    assert as_bytes == pipeline_spark.read.table("flows_test.as_text").schema
+    as_bytes = spark.read.table("flows_test.as_bytes").schema
+    assert as_bytes == spark.read.table("flows_test.as_text").schema
     assert as_bytes.simpleString() == (
         "struct<_source_file:string,_file_size:bigint,_file_modified:timestamp,content:binary>"
     )
@@ -204,7 +204,7 @@ def test_a_missing_folder_fails_while_the_pipeline_is_read(run_pipeline: RunPipe
 
 
 def test_settings_are_seen_at_module_level_and_in_query_functions(
-    run_pipeline: RunPipeline, pipeline_spark: SparkSession
+    run_pipeline: RunPipeline, spark: SparkSession
 ) -> None:
     seen: dict[str, object] = {}
 
@@ -215,14 +215,14 @@ def test_settings_are_seen_at_module_level_and_in_query_functions(
         def numbers() -> DataFrame:
             seen["query"] = setting("flows.word")
             seen["number"] = int_setting("flows.number", 1)
-            return pipeline_spark.range(1)
+            return spark.range(1)
 
     run_pipeline(define, {"flows.word": " a word ", "flows.number": "268435456"})
     assert seen == {"module": "a word", "query": "a word", "number": 268435456}
 
 
 def test_a_setting_that_is_absent_or_blank_has_its_default(
-    run_pipeline: RunPipeline, pipeline_spark: SparkSession
+    run_pipeline: RunPipeline, spark: SparkSession
 ) -> None:
     def define() -> None:
         assert setting("flows.absent") is None
@@ -231,13 +231,13 @@ def test_a_setting_that_is_absent_or_blank_has_its_default(
 
         @dp.materialized_view
         def numbers() -> DataFrame:
-            return pipeline_spark.range(1)
+            return spark.range(1)
 
     run_pipeline(define, {"flows.blank": "  "})
 
 
 def test_a_required_setting_that_is_missing_is_named_with_where_to_write_it(
-    pipeline_spark: SparkSession,
+    spark: SparkSession,
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
         required_setting("source.storage_path")
@@ -246,10 +246,10 @@ def test_a_required_setting_that_is_missing_is_named_with_where_to_write_it(
     assert "--set source.storage_path=" in caught.value.hint
 
 
-def test_a_setting_that_is_no_number_is_named(pipeline_spark: SparkSession) -> None:
-    pipeline_spark.conf.set("flows.limit", "256 MB")
+def test_a_setting_that_is_no_number_is_named(spark: SparkSession) -> None:
+    spark.conf.set("flows.limit", "256 MB")
     try:
         with pytest.raises(ConfigurationError, match=r"'flows\.limit' must be a whole number, not '256 MB'"):
             int_setting("flows.limit", 1)
     finally:
-        pipeline_spark.conf.unset("flows.limit")
+        spark.conf.unset("flows.limit")

@@ -45,9 +45,7 @@ def test_hears_at_once_who_holds_it(tmp_path: Path, shared: bool) -> None:
         with pytest.raises(WarehouseError) as error, lock(tmp_path / "lock", shared=shared):
             pass
         assert time.monotonic() - began < 1
-        assert f"in use by process {process.pid} (pipeline first) since 2026-01-01T00:00:00" in str(
-            error.value
-        )
+        assert f"in use by process {process.pid} (pipeline first) since 2026-01-01T00:00:00" in str(error.value)
     finally:
         process.kill()
         process.communicate()

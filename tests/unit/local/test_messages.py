@@ -51,10 +51,7 @@ def test_an_unresolved_column_keeps_its_suggestion_and_loses_the_plan() -> None:
 
 
 def test_the_value_of_a_row_is_not_repeated() -> None:
-    said = (
-        '[CAST_INVALID_INPUT] The value \'DOE^JANE\' of the type "STRING" cannot be cast to "INT".'
-        " SQLSTATE: 22018"
-    )
+    said = '[CAST_INVALID_INPUT] The value \'DOE^JANE\' of the type "STRING" cannot be cast to "INT". SQLSTATE: 22018'
     assert "DOE" not in readable(said)
 
 

@@ -30,9 +30,7 @@ def test_an_untouched_one_opens_again_with_the_same_id(warehouse: Warehouse) -> 
     assert open_warehouse(warehouse.root).id == warehouse.id
 
 
-@pytest.mark.parametrize(
-    "part", ["tables", "metastore", "metastore/derby", "checkpoints", "checkpoints/example"]
-)
+@pytest.mark.parametrize("part", ["tables", "metastore", "metastore/derby", "checkpoints", "checkpoints/example"])
 def test_a_missing_part_is_named(warehouse: Warehouse, part: str) -> None:
     shutil.rmtree(warehouse.root / part)
     with pytest.raises(WarehouseError, match="has lost its part"):
@@ -91,9 +89,7 @@ def test_a_path_that_spark_would_misread_is_refused(tmp_path: Path, name: str) -
 
 
 @pytest.mark.parametrize("name", ["a b/c", "..", "50%", "ä"])
-def test_the_checkpoints_of_any_pipeline_name_are_below_the_warehouse(
-    warehouse: Warehouse, name: str
-) -> None:
+def test_the_checkpoints_of_any_pipeline_name_are_below_the_warehouse(warehouse: Warehouse, name: str) -> None:
     folder = warehouse.add_pipeline(name)
     assert folder.resolve().parent == warehouse.checkpoints
     assert folder.name.isascii()
