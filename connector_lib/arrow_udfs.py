@@ -49,10 +49,7 @@ def split_contents(contents: pa.Array) -> pa.Array:
     as_text = pa.types.is_string(contents.type)
     values = bytes_of(contents)
     return pa.array(
-        [
-            None if value is None else split_batch(b"\xef\xbb\xbf" + value if as_text else value)
-            for value in values
-        ],
+        [None if value is None else split_batch(b"\xef\xbb\xbf" + value if as_text else value) for value in values],
         pa.list_(pa.string()),
     )
 
@@ -73,7 +70,9 @@ def pieces_of_contents(contents: pa.Array) -> pa.Array:
     offsets = [0]
     for row in rows:
         offsets.append(offsets[-1] + len(row))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _piece_array([piece for row in rows for piece in row]))
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), _piece_array([piece for row in rows for piece in row])
+    )
 
 
 def _piece_array(pieces: list[PieceTuple]) -> pa.Array:

@@ -1,8 +1,8 @@
 """The door to Spark: UDFs over the parser, and column helpers. Needs pyspark 3.5 or newer.
 
-Each ``get_…_udf()`` gives a function from column to column. Where pyspark has ``arrow_udf`` (4.1 and newer) the result is
-built as an Arrow array; before that Spark converts Python values (``useArrow`` with pyarrow, plain without). The results
-are the same.
+Each ``get_…_udf()`` gives a function from column to column. Where pyspark has ``arrow_udf`` (4.1 and newer) the
+result is built as an Arrow array; before that Spark converts Python values (``useArrow`` with pyarrow, plain
+without). The results are the same.
 
 ::
 
@@ -122,7 +122,8 @@ def hl7_date(column: Column | str) -> Column:
 
 
 def hl7_number(column: Column | str) -> Column:
-    """An HL7 number (chapter 2A, NM: sign, digits, decimal point) as a double; NULL where it is none, never an error."""
+    """An HL7 number (chapter 2A, NM: sign, digits, decimal point) as a double; NULL where it is none, never an
+    error."""
     text = _column(column)
     return F.when(text.rlike(_NUMBER), F.trim(text).cast("double"))
 

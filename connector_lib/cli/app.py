@@ -36,9 +36,7 @@ def build_app() -> typer.Typer:
     def options(
         version: Annotated[
             bool,
-            typer.Option(
-                "--version", help="Print the version and end.", callback=_print_version, is_eager=True
-            ),
+            typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True),
         ] = False,
     ) -> None:
         """Healthcare messages, REST APIs and event streams as tables."""

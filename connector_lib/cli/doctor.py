@@ -43,7 +43,5 @@ def register(app: typer.Typer) -> None:
             typer.echo(f"{sign}  {check.name:<15} {check.found}")
             if check.mend and not check.ok:
                 typer.echo(f"{'':<25}{check.mend}")
-        typer.echo(
-            "local runs will work" if not missing else f"{len(missing)} needed for local runs is missing"
-        )
+        typer.echo("local runs will work" if not missing else f"{len(missing)} needed for local runs is missing")
         return 1 if missing else 0

@@ -81,12 +81,8 @@ def register(app: typer.Typer) -> None:
 
 def _parse(
     file: Annotated[str, typer.Argument(metavar="FILE", help="An HL7 v2 file; - is the standard input.")],
-    tree: Annotated[
-        bool, typer.Option("--tree", help="Print a tree of segments and fields to read.")
-    ] = False,
-    index: Annotated[
-        int | None, typer.Option(min=0, help="Only the message with this number, counted from 0.")
-    ] = None,
+    tree: Annotated[bool, typer.Option("--tree", help="Print a tree of segments and fields to read.")] = False,
+    index: Annotated[int | None, typer.Option(min=0, help="Only the message with this number, counted from 0.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many messages, the first ones.")] = None,
 ) -> None:
     show = _tree_printer() if tree else _print_json
@@ -113,9 +109,7 @@ def _parse(
 
 
 def _validate(
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="HL7 v2 files; - is the standard input.")
-    ],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="HL7 v2 files; - is the standard input.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     severity: Annotated[
         SeverityOption, typer.Option(help="List findings that are at least so grave; all are counted.")
@@ -197,9 +191,7 @@ def _check_file(file: str) -> None:
     if path.is_dir():
         raise UsageError(f"{file} is a folder", hint=f"name its files, for example {path / '*.hl7'}")
     if not path.exists():
-        raise UsageError(
-            f"there is no file {file}", hint="look at the spelling and the folder that you are in"
-        )
+        raise UsageError(f"there is no file {file}", hint="look at the spelling and the folder that you are in")
 
 
 @contextmanager
@@ -269,10 +261,7 @@ def _tree_printer() -> Callable[[Piece, Message], None]:
 
     def show(piece: Piece, message: Message) -> None:
         top = Tree(f"message {piece.index}, at byte {piece.offset}, {message.charset}")
-        values = {
-            index: list(group)
-            for index, group in groupby(message.walk(), key=lambda value: value.segment_index)
-        }
+        values = {index: list(group) for index, group in groupby(message.walk(), key=lambda value: value.segment_index)}
         for group in groups(message):
             _add_segment(top, group, values)
         console.print(top)

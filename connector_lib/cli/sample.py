@@ -110,8 +110,7 @@ def _hl7v2(
             forms=forms,
             families=family or None,
             damage=list(DAMAGES) if _ALL in named else named,
-            segment_bytes=segment_bytes
-            or (HUGE_SEGMENT_BYTES if HUGE_SEGMENT in named else SMALL_SEGMENT_BYTES),
+            segment_bytes=segment_bytes or (HUGE_SEGMENT_BYTES if HUGE_SEGMENT in named else SMALL_SEGMENT_BYTES),
             overwrite=overwrite,
             progress=lambda number: progress.advance(task, number),
         )

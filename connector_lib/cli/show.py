@@ -59,9 +59,7 @@ def register(app: typer.Typer) -> None:
                 return
             found = find_table(place, table)
             rows = read_rows(found, limit)
-            unfinished = [
-                view for run in Journal(place.journal).interruptions() for view in run.materialized_views
-            ]
+            unfinished = [view for run in Journal(place.journal).interruptions() for view in run.materialized_views]
         if found.name in unfinished:
             typer.echo(
                 f"note: the run that was to rebuild '{found.name}' did not finish; the next run rebuilds it",

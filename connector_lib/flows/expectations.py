@@ -80,9 +80,7 @@ def expect(
     actions = {"warn": _checked(warn), "drop": _checked(drop), "fail": _checked(fail)}
     names = [name for rules in actions.values() for name in rules]
     if not names:
-        raise ConfigurationError(
-            "expect() without a rule", hint="give warn=, drop= or fail= a dict of name: condition"
-        )
+        raise ConfigurationError("expect() without a rule", hint="give warn=, drop= or fail= a dict of name: condition")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(f"a rule's name is unique in its dataset: '{twice[0]}' is used twice")
@@ -92,9 +90,7 @@ def expect(
 
     def decorate(function: QueryFunction) -> QueryFunction:
         if not callable(function):
-            raise ConfigurationError(
-                "expect() stands above the table's decorator", hint="put it below @dp.table"
-            )
+            raise ConfigurationError("expect() stands above the table's decorator", hint="put it below @dp.table")
         if on_databricks():
             return _expected_by_databricks(function, actions)
         name = dataset or function.__name__
@@ -156,9 +152,7 @@ def _expected_by_databricks(function: QueryFunction, actions: Mapping[str, Rules
 def _expected_by_filters(rows: DataFrame, actions: Mapping[str, Rules], dataset: str) -> DataFrame:
     counts = [F.count(F.lit(1)).alias("rows")]
     for action, rules in actions.items():
-        counts += [
-            F.count_if(~F.expr(condition)).alias(f"{action}:{name}") for name, condition in rules.items()
-        ]
+        counts += [F.count_if(~F.expr(condition)).alias(f"{action}:{name}") for name, condition in rules.items()]
     rows = rows.observe(f"quality:{dataset}", *counts)
     for name, condition in actions["fail"].items():
         broken = F.raise_error(F.lit(f"dataset '{dataset}': a row does not meet the expectation '{name}'"))

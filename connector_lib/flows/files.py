@@ -93,9 +93,7 @@ def read_files(
     if format not in _SCHEMAS:
         raise ConfigurationError(f"unknown format '{format}' for files", hint="take 'binaryFile' or 'text'")
     if max_file_bytes < 1 or max_bytes_per_batch < 1:
-        raise ConfigurationError(
-            "the size limits 'max_file_bytes' and 'max_bytes_per_batch' must be 1 byte or more"
-        )
+        raise ConfigurationError("the size limits 'max_file_bytes' and 'max_bytes_per_batch' must be 1 byte or more")
     folder = _folder(path, option)
     record_source(SourceFolder(folder, pattern))
 
@@ -111,9 +109,7 @@ def read_files(
     small = _stream(folder, format, pattern, max_bytes_per_batch).where(fits)
     large = _stream(folder, "binaryFile", pattern, max_bytes_per_batch).where(~fits)
     with_content = small.select(*_about_the_file(format), _content(format))
-    return with_content.union(
-        large.select(*_about_the_file("binaryFile"), F.lit(None).cast("binary").alias("content"))
-    )
+    return with_content.union(large.select(*_about_the_file("binaryFile"), F.lit(None).cast("binary").alias("content")))
 
 
 def _stream(folder: str, format: str, pattern: str | None, max_bytes_per_batch: int) -> DataFrame:
@@ -164,9 +160,7 @@ def _folder(path: str, option: str) -> str:
     """``path`` as Spark takes it: absolute if it is a local one, for the JVM has another working
     directory."""
     if not path.strip():
-        raise ConfigurationError(
-            f"the setting '{option}' is empty", hint="give the folder that holds the files"
-        )
+        raise ConfigurationError(f"the setting '{option}' is empty", hint="give the folder that holds the files")
     if _GLOB_CHARACTERS.search(path):
         raise ConfigurationError(
             f"'{option}' must be a folder, not a pattern: {path}",
@@ -182,9 +176,7 @@ def _folder(path: str, option: str) -> str:
     if not folder.exists():
         raise ConfigurationError(f"the folder of '{option}' does not exist: {folder}", hint=_hint(option))
     if not folder.is_dir():
-        raise ConfigurationError(
-            f"'{option}' must be a folder, and this is a file: {folder}", hint=_hint(option)
-        )
+        raise ConfigurationError(f"'{option}' must be a folder, and this is a file: {folder}", hint=_hint(option))
     return str(folder)
 
 

@@ -108,22 +108,14 @@ def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = Non
 
 def _find_spec_file(folder: Path) -> Path:
     if not folder.exists():
-        raise UsageError(
-            f"there is no folder '{folder}'", hint="give the folder that holds spark-pipeline.yml"
-        )
+        raise UsageError(f"there is no folder '{folder}'", hint="give the folder that holds spark-pipeline.yml")
     if not folder.is_dir():
-        raise UsageError(
-            f"'{folder}' is a file, not a pipeline folder", hint=f"give the folder: '{folder.parent}'"
-        )
+        raise UsageError(f"'{folder}' is a file, not a pipeline folder", hint=f"give the folder: '{folder.parent}'")
     found = [folder / name for name in SPEC_FILE_NAMES if (folder / name).is_file()]
     if not found:
-        raise UsageError(
-            f"'{folder}' is not a pipeline folder: it has no spark-pipeline.yml", hint=_nearby(folder)
-        )
+        raise UsageError(f"'{folder}' is not a pipeline folder: it has no spark-pipeline.yml", hint=_nearby(folder))
     if len(found) > 1:
-        raise ConfigurationError(
-            f"'{folder}' has both {found[0].name} and {found[1].name}", hint="keep one of them"
-        )
+        raise ConfigurationError(f"'{folder}' has both {found[0].name} and {found[1].name}", hint="keep one of them")
     return found[0].resolve()
 
 
@@ -155,9 +147,7 @@ def _read_spec(file: Path) -> _Spec:
     except ValidationError as error:
         raise _first_error(file, content, error) from None
     if spec.database is not None and spec.schema_ is not None and spec.database != spec.schema_:
-        raise ConfigurationError(
-            f"{file}: 'database' and 'schema' mean the same and differ", hint="keep one of them"
-        )
+        raise ConfigurationError(f"{file}: 'database' and 'schema' mean the same and differ", hint="keep one of them")
     return spec
 
 

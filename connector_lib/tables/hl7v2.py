@@ -18,12 +18,12 @@
               ├─ charges                one row an FT1 of DFT, BAR
               └─ other_messages         one row a message of any other type
 
-Every message is in ``raw`` or in ``quarantine``, once; and in one of ``adt``, ``orders``, ``reports``, ``appointments``,
-``immunization_messages``, ``documents``, ``charges``, ``other_messages`` at least once. The conditions are complementary
-and safe with NULL.
+Every message is in ``raw`` or in ``quarantine``, once; and in one of ``adt``, ``orders``, ``reports``,
+``appointments``, ``immunization_messages``, ``documents``, ``charges``, ``other_messages`` at least once. The
+conditions are complementary and safe with NULL.
 
-A column whose name ends in ``_time`` is a timestamp, ``_date`` a date; what HL7 sends as a number is a double. What cannot
-be converted is NULL there and stays as it was sent in ``fields``.
+A column whose name ends in ``_time`` is a timestamp, ``_date`` a date; what HL7 sends as a number is a double. What
+cannot be converted is NULL there and stays as it was sent in ``fields``.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def received(files: DataFrame) -> DataFrame:
     ``files`` has ``_source_file`` (string), ``_file_size`` (long) and ``content`` (binary; NULL for a file that is too
     large to be read), as :func:`connector_lib.flows.files.read_files` gives them.
 
-    A row has ``reason`` when it could not be read, and then ``content``, its bytes. Otherwise it has ``message`` and what
-    was parsed of it: ``parsed`` (map<string, string>), ``fields`` and ``findings`` (arrays of structs). A row with
+    A row has ``reason`` when it could not be read, and then ``content``, its bytes. Otherwise it has ``message`` and
+    what was parsed of it: ``parsed`` (map<string, string>), ``fields`` and ``findings`` (arrays of structs). A row with
     findings and neither message nor reason speaks of the batch, not of a message.
     """
     split_udf = make_udf(_pieces_of_value, "pieces_of_contents", _PIECES)
@@ -135,7 +135,9 @@ def received(files: DataFrame) -> DataFrame:
     reason = F.coalesce("too_large", "piece.reason", "read.reason")
     return read.select(
         "_source_file",
-        F.when(F.col("too_large").isNotNull(), F.lit(0)).otherwise(F.col("piece.message_index")).alias("_message_index"),
+        F.when(F.col("too_large").isNotNull(), F.lit(0))
+        .otherwise(F.col("piece.message_index"))
+        .alias("_message_index"),
         F.col("piece.offset").alias("_offset"),
         reason.alias("reason"),
         F.when(reason.isNull(), F.col("piece.message")).alias("message"),
@@ -150,9 +152,7 @@ def received(files: DataFrame) -> DataFrame:
 
 def raw(received: DataFrame) -> DataFrame:
     """One row a message that could be read: ``message`` as it was received, and where it was."""
-    return _messages(received).select(
-        *_PLACE, *_header(), "message", "charset", "_offset", "_ingest_timestamp"
-    )
+    return _messages(received).select(*_PLACE, *_header(), "message", "charset", "_offset", "_ingest_timestamp")
 
 
 def quarantine(received: DataFrame) -> DataFrame:
@@ -202,8 +202,8 @@ def reports(received: DataFrame) -> DataFrame:
 
 
 def observations(received: DataFrame) -> DataFrame:
-    """One row an OBX of any message, with its order. ``value`` is OBX-5 as sent (its first repetition), ``values`` all of
-    them; ``value_number`` and ``value_time`` are filled where OBX-2 says that it is a number or a time."""
+    """One row an OBX of any message, with its order. ``value`` is OBX-5 as sent (its first repetition), ``values``
+    all of them; ``value_number`` and ``value_time`` are filled where OBX-2 says that it is a number or a time."""
     numeric = F.col("element.value_type").isin("NM", "SN", "SI")
     temporal = F.col("element.value_type").isin("DT", "TS", "DTM")
     return _one_row_an_element(
@@ -236,9 +236,7 @@ def immunization_messages(received: DataFrame) -> DataFrame:
 
 def vaccinations(received: DataFrame) -> DataFrame:
     """One row an RXA of any message, with its order, route and observations."""
-    return _one_row_an_element(
-        _messages(received).where("parsed.vaccinations IS NOT NULL"), "vaccinations", PATIENT
-    )
+    return _one_row_an_element(_messages(received).where("parsed.vaccinations IS NOT NULL"), "vaccinations", PATIENT)
 
 
 def documents(received: DataFrame) -> DataFrame:
@@ -273,7 +271,11 @@ def _family(received: DataFrame, table: str) -> DataFrame:
 
 def _header(names: Iterable[str] = _HEADER) -> list[Column]:
     columns = [F.col("parsed")[name].alias(name) for name in names]
-    return [*columns, hl7_timestamp(F.col("parsed")["message_time"]).alias("message_time")] if names is _HEADER else columns
+    return (
+        [*columns, hl7_timestamp(F.col("parsed")["message_time"]).alias("message_time")]
+        if names is _HEADER
+        else columns
+    )
 
 
 def _one_row_a_message(messages: DataFrame, scalars: Iterable[str], lists: Iterable[str]) -> DataFrame:

@@ -1,4 +1,5 @@
-"""Which columns the HL7 v2 tables have and which messages go where, as data. :mod:`.hl7v2` builds the tables from it."""
+"""Which columns the HL7 v2 tables have and which messages go where, as data. :mod:`.hl7v2` builds the tables from
+it."""
 
 from __future__ import annotations
 

@@ -64,7 +64,9 @@ def test_the_parse_udf_gives_what_parse_message_gives(spark: SparkSession, udf_f
     assert [row.parsed for row in rows] == [parse_message(ORU), parse_message(ADT), None]
 
 
-def test_a_text_that_is_no_message_gives_its_reason_and_costs_no_other_row(spark: SparkSession, udf_flavour: str) -> None:
+def test_a_text_that_is_no_message_gives_its_reason_and_costs_no_other_row(
+    spark: SparkSession, udf_flavour: str
+) -> None:
     messages = spark.createDataFrame([(0, "hello"), (1, ADT), (2, "")], "n int, message string")
     rows = messages.select(get_parse_udf()("message").alias("parsed")).orderBy("n").collect()
     assert list(rows[0].parsed) == ["parse_error"]
@@ -81,7 +83,9 @@ def test_the_parse_udf_reads_bytes_by_the_charset_rule(spark: SparkSession, udf_
 def test_the_split_udf_gives_what_split_batch_gives(spark: SparkSession, udf_flavour: str) -> None:
     batch = f"junk\rFHS|^~\\&\rBHS|^~\\&\r{ORU}\r{ADT}\rBTS|2\rFTS|1\r"
     contents = [batch.encode(), batch.encode("latin-1"), b"", None]
-    files = spark.createDataFrame([(n, content and bytearray(content)) for n, content in enumerate(contents)], "n int, c binary")
+    files = spark.createDataFrame(
+        [(n, content and bytearray(content)) for n, content in enumerate(contents)], "n int, c binary"
+    )
     rows = files.select(get_split_udf()("c").alias("messages")).orderBy("n").collect()
     assert [row.messages for row in rows] == [None if content is None else split_batch(content) for content in contents]
     assert rows[0].messages == ["junk", ORU, ADT]
@@ -133,13 +137,13 @@ def _from_spark(value: Any) -> Any:
 
 
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n|"), max_size=12)
-SEGMENTS = st.tuples(
-    st.sampled_from(
-        ["PID", "NK1", "DG1", "AL1", "IN1", "IN2", "ORC", "OBR", "OBX", "NTE", "RXA", "RXR", "AIS", "RGS", "TXA"]
-        + ["FT1", "PR1", "SPM", "IAM", "ZZ1"]
-    ),
-    st.lists(VALUES, max_size=24),
-).map(lambda segment: "|".join((segment[0], *segment[1])))
+NAMES = [
+    *("PID", "NK1", "DG1", "AL1", "IAM", "IN1", "IN2", "ORC", "OBR", "OBX", "NTE", "RXA", "RXR", "AIS", "RGS", "TXA"),
+    *("FT1", "PR1", "SPM", "ZZ1"),
+]
+SEGMENTS = st.tuples(st.sampled_from(NAMES), st.lists(VALUES, max_size=24)).map(
+    lambda segment: "|".join((segment[0], *segment[1]))
+)
 MESSAGES = st.lists(SEGMENTS, max_size=12).map(lambda segments: "\r".join(["MSH|^~\\&|A", *segments]))
 
 
@@ -148,7 +152,8 @@ MESSAGES = st.lists(SEGMENTS, max_size=12).map(lambda segments: "\r".join(["MSH|
 def test_any_nested_value_survives_the_way_through_json_and_from_json(spark: SparkSession, messages: list[str]) -> None:
     frame = spark.createDataFrame(list(enumerate(messages)), "n int, message string")
     parsed = frame.select("n", get_parse_udf()("message").alias("parsed"))
-    rows = parsed.select("n", *(nested(F.col("parsed")[name], name).alias(name) for name in NESTED)).orderBy("n").collect()
+    columns = [nested(F.col("parsed")[name], name).alias(name) for name in NESTED]
+    rows = parsed.select("n", *columns).orderBy("n").collect()
     for message, row in zip(messages, rows, strict=True):
         expected = nested_records(parse(message))
         for name in NESTED:
@@ -164,7 +169,7 @@ def test_json_that_the_parser_writes_is_json(spark: SparkSession) -> None:
     assert json.loads(record["observations"])[1]["values"] == ["one", '""', "three"]
 
 
-def _column_of(spark: SparkSession, helper: Callable[[str], Any], values: list[str | None], tz: str = "UTC") -> list[Any]:
+def _column_of(spark: SparkSession, helper: Callable[[str], Any], values: list[str | None]) -> list[Any]:
     frame = spark.createDataFrame(list(enumerate(values)), "n int, v string")
     return [row.v for row in frame.select("n", helper("v").alias("v")).orderBy("n").collect()]
 
@@ -197,7 +202,9 @@ UTC = datetime.timezone.utc
         (None, None),
     ],
 )
-def test_an_hl7_time_stamp_becomes_a_timestamp_or_null(spark: SparkSession, text: str | None, expected: str | None) -> None:
+def test_an_hl7_time_stamp_becomes_a_timestamp_or_null(
+    spark: SparkSession, text: str | None, expected: str | None
+) -> None:
     frame = spark.createDataFrame([(text,)], "v string")
     zone = spark.conf.get("spark.sql.session.timeZone")
     assert zone == "UTC"

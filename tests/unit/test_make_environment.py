@@ -129,9 +129,7 @@ def test_a_change_is_something_to_do(tree: Path, change: Callable[[Path], None])
     assert not has_nothing_to_do(tree, "dev")
 
 
-def test_an_environment_of_the_users_own_is_not_removed(
-    tree: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_environment_of_the_users_own_is_not_removed(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / ".venv/make-state.json").unlink()
     (tree / ".venv/mine").touch()
     assert load(tree).main(["dev"]) == 1

@@ -160,9 +160,7 @@ def test_one_setuptools_builds_the_wheel_everywhere() -> None:
     assert required in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 
 
-@pytest.mark.skipif(
-    Path(sys.prefix) != ROOT / ".venv", reason="not run by `make test`, any way to import it will do"
-)
+@pytest.mark.skipif(Path(sys.prefix) != ROOT / ".venv", reason="not run by `make test`, any way to import it will do")
 def test_make_test_meets_the_installed_wheel_and_not_the_source_tree() -> None:
     assert Path(connector_lib.__file__).is_relative_to(sys.prefix)
     assert not any(Path(entry or ".").resolve() == ROOT for entry in sys.path)
@@ -213,9 +211,7 @@ def test_wheel_alone_says_how_to_get_spark_types(empty_environment: Path, tmp_pa
 
 
 @pytest.mark.slow
-def test_console_command_of_the_wheel_alone_says_which_extra_it_needs(
-    empty_environment: Path, tmp_path: Path
-) -> None:
+def test_console_command_of_the_wheel_alone_says_which_extra_it_needs(empty_environment: Path, tmp_path: Path) -> None:
     done = run_alone([empty_environment / "connector-lib", "--help"], tmp_path)
     assert done.returncode != 0
     assert re.search(r"connector[-_]lib\[cli\]", done.stderr)

@@ -32,9 +32,7 @@ def split_batch(data: bytes | str) -> list[str]:
     ['MSH|^~\\\\&|A\\rPID|1', 'MSH|^~\\\\&|B']
     """
     if isinstance(data, str):
-        return [
-            piece.content.decode("utf-8", "surrogatepass") for piece in split(data) if piece.kind != "envelope"
-        ]
+        return [piece.content.decode("utf-8", "surrogatepass") for piece in split(data) if piece.kind != "envelope"]
     return [decode(piece.content, piece.charset).text for piece in split(data) if piece.kind != "envelope"]
 
 
@@ -42,8 +40,8 @@ def parse_message(text: str | bytes) -> dict[str, str]:
     """One message as a flat record: scalar values under plain names, nested structures as JSON text.
 
     A value that was not sent has no key; HL7's "delete this value" is two quote characters. The names are those of
-    :data:`connector_lib.formats.hl7v2.record_types.SCALARS` and ``NESTED``; ``connector_lib.get_schema(name)`` is the Spark
-    type of a nested one.
+    :data:`connector_lib.formats.hl7v2.record_types.SCALARS` and ``NESTED``; ``connector_lib.get_schema(name)`` is
+    the Spark type of a nested one.
 
     Raises :class:`~connector_lib.errors.ParseError` when there is no readable MSH segment.
 

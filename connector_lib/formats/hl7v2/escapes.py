@@ -129,9 +129,7 @@ def make_unescape(
     return unescape
 
 
-def escape(
-    value: str, field: str, component: str, repetition: str, escape_character: str, subcomponent: str
-) -> str:
+def escape(value: str, field: str, component: str, repetition: str, escape_character: str, subcomponent: str) -> str:
     """``value`` with the separators of a message written as escape sequences, and line breaks as ``\\.br\\``.
 
     >>> escape("A & B | C", "|", "^", "~", "\\\\", "&")
@@ -170,9 +168,7 @@ def _text_of(data: bytes, charset: str) -> str:
     return data.decode("latin-1")
 
 
-def _decode_switches(
-    value: str, switch: re.Pattern[str], replace_all: Callable[[str], str], charset: str
-) -> str:
+def _decode_switches(value: str, switch: re.Pattern[str], replace_all: Callable[[str], str], charset: str) -> str:
     """Reads the parts behind ``\\C..\\`` and ``\\M..\\`` in the ISO 2022 character sets that these switch to.
 
     The hex digits are the bytes that follow ESC in ISO 2022, so `\\M2442\\` is ESC $ B. What cannot be read

@@ -92,9 +92,7 @@ CODES: Final[dict[str, FindingKind]] = {
         "warning", "the message type and its event are three capital letters or digits each, as in ADT^A01"
     ),
     "version-unknown": FindingKind("warning", "the version is not one of {versions}"),
-    "processing-id-unknown": FindingKind(
-        "warning", "the processing id is not one of P, T and D (HL7 table 0103)"
-    ),
+    "processing-id-unknown": FindingKind("warning", "the processing id is not one of P, T and D (HL7 table 0103)"),
     # fields
     "required-field-missing": FindingKind("error", "{field}, the {title}, is required and was not sent"),
     "expected-field-missing": FindingKind(
@@ -103,26 +101,18 @@ CODES: Final[dict[str, FindingKind]] = {
     "time-form": FindingKind(
         "warning", "{field} is not of the form YYYY[MM[DD[HH[MM[SS[.SSSS]]]]]][+/-ZZZZ] of a date or time"
     ),
-    "time-not-in-calendar": FindingKind(
-        "warning", "{field} has the form of a date or time that does not exist"
-    ),
+    "time-not-in-calendar": FindingKind("warning", "{field} has the form of a date or time that does not exist"),
     "time-too-precise": FindingKind(
         "information", "{field} has more than the four decimals of a second that HL7 allows"
     ),
-    "date-with-time": FindingKind(
-        "information", "{field} is a date by the standard and was sent with a time"
-    ),
+    "date-with-time": FindingKind("information", "{field} is a date by the standard and was sent with a time"),
     "set-id-form": FindingKind("warning", "{field}, the set id, is not a whole number from 0"),
     "set-id-order": FindingKind(
         "warning", "{field}, the set id, is not greater than the one before it within the same group"
     ),
-    "set-id-gap": FindingKind(
-        "information", "{field}, the set id, leaves out a number after the one before it"
-    ),
+    "set-id-gap": FindingKind("information", "{field}, the set id, leaves out a number after the one before it"),
     # observations
-    "value-type-missing": FindingKind(
-        "warning", "there is a value in OBX-5, and OBX-2 does not say of which type"
-    ),
+    "value-type-missing": FindingKind("warning", "there is a value in OBX-5, and OBX-2 does not say of which type"),
     "value-type-unknown": FindingKind("warning", "OBX-2 is not a value type of HL7 table 0125"),
     "value-not-numeric": FindingKind("error", "OBX-2 says NM (a number), and the value is none"),
     "value-not-a-time": FindingKind("error", "OBX-2 says {type} (a date or time), and the value is none"),

@@ -32,8 +32,8 @@ _OUTSIDE: Final = "text outside every message: no MSH segment before it"
 
 
 class PieceTuple(NamedTuple):
-    """One part of a file. ``reason`` is None for a message that has a readable header; ``content`` are the bytes of what
-    has none. A piece with neither message nor reason is a batch segment with findings."""
+    """One part of a file. ``reason`` is None for a message that has a readable header; ``content`` are the bytes of
+    what has none. A piece with neither message nor reason is a batch segment with findings."""
 
     message_index: int | None
     offset: int
@@ -46,7 +46,8 @@ class PieceTuple(NamedTuple):
 
 
 class ReadMessage(NamedTuple):
-    """A message's record, all its values with their places, and what is wrong with it; or the reason why there is none."""
+    """A message's record, all its values with their places, and what is wrong with it; or the reason why there is
+    none."""
 
     parsed: dict[str, str] | None
     fields: list[FieldTuple]
@@ -85,9 +86,7 @@ def _piece_tuple(piece: Piece, findings: list[FindingTuple]) -> PieceTuple:
             reason = error.message
     kept = piece.content if reason is not None or len(piece.content) > _KEPT_BYTES else None
     message = decoded.text if reason is None else None
-    return PieceTuple(
-        piece.index, piece.offset, message, decoded.charset, decoded.problem, reason, kept, findings
-    )
+    return PieceTuple(piece.index, piece.offset, message, decoded.charset, decoded.problem, reason, kept, findings)
 
 
 def read_message(text: str, charset: str = "utf-8", charset_problem: str = "") -> ReadMessage:
@@ -104,7 +103,8 @@ def read_message(text: str, charset: str = "utf-8", charset_problem: str = "") -
     parsed = flat_record(message)
     too_long = [name for name, value in parsed.items() if len(value) > LONGEST_JSON]
     if too_long:
-        reason = f"{' and '.join(too_long)} of this message are longer than the {LONGEST_JSON:,} characters that from_json takes"
+        names = " and ".join(too_long)
+        reason = f"{names} of this message: longer than the {LONGEST_JSON:,} characters that from_json takes"
         return ReadMessage(None, [], [], reason)
     findings = [_finding_tuple(finding) for finding in validate_message(message)]
     return ReadMessage(parsed, list(message.walk_tuples()), findings, None)

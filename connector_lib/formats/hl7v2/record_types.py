@@ -1,10 +1,10 @@
 """What a message's records hold: names and places, as data. :mod:`.records` reads messages by these tables.
 
-A column is ``(name, field, component)``. Component 0 is the whole field as :meth:`Message.get` gives it: a value without
-parts unescaped, one with parts as it was sent. Any other is a component's first subcomponent (the family name of
-``Smith&von``, the street of ``Main St 1&Main St&1``); all subcomponents are in ``walk()``. Fields are those of HL7
-v2.8.2, chapters 2 to 12; a field that an older version does not have is simply not sent. Columns stand in the order of
-their fields.
+A column is ``(name, field, component)``. Component 0 is the whole field as :meth:`Message.get` gives it: a value
+without parts unescaped, one with parts as it was sent. Any other is a component's first subcomponent (the family
+name of ``Smith&von``, the street of ``Main St 1&Main St&1``); all subcomponents are in ``walk()``. Fields are those
+of HL7 v2.8.2, chapters 2 to 12; a field that an older version does not have is simply not sent. Columns stand in the
+order of their fields.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Column = tuple[str, int, int]
 class RecordType:
     """One kind of nested record: an element of the JSON array that ``parse_message`` gives under a name.
 
-    ``columns`` says for each segment what is read of it, ``repeated`` which of its fields become an array of text with one
-    element a repetition. ``context`` are text columns that come from other segments or from the place in the message.
-    ``has_notes`` adds ``notes``, the comments of the NTE segments that belong to it. ``parts`` are arrays of records with
-    the columns named.
+    ``columns`` says for each segment what is read of it, ``repeated`` which of its fields become an array of text
+    with one element a repetition. ``context`` are text columns that come from other segments or from the place in
+    the message. ``has_notes`` adds ``notes``, the comments of the NTE segments that belong to it. ``parts`` are
+    arrays of records with the columns named.
     """
 
     columns: dict[str, tuple[Column, ...]]
@@ -123,7 +123,8 @@ SCALARS: Final[dict[str, tuple[Column, ...]]] = {
         ("appointment_status", 25, 1),
     ),
 }
-"""Plain names → the first segment of that name. Everything else of a message is in the nested records and in ``walk()``."""
+"""Plain names → the first segment of that name. Everything else of a message is in the nested records and in
+``walk()``."""
 
 _OBSERVATION: Final[tuple[Column, ...]] = (
     ("set_id", 1, 1),
@@ -297,7 +298,11 @@ NESTED: Final[dict[str, RecordType]] = {
                 ("insured_employer", 70, 1),
                 ("member_number", 61, 1),
             ),
-            "IN3": (("certification_number", 2, 1), ("certification_begin_date", 10, 1), ("certification_end_date", 11, 1)),
+            "IN3": (
+                ("certification_number", 2, 1),
+                ("certification_begin_date", 10, 1),
+                ("certification_end_date", 11, 1),
+            ),
         },
         context=("patient_set_id",),
     ),
@@ -434,7 +439,9 @@ NESTED: Final[dict[str, RecordType]] = {
         },
         context=("order_control", "placer_order_number", "filler_order_number", "patient_set_id"),
         has_notes=True,
-        parts={"observations": ("set_id", "value_type", "code", "code_text", "value", "units", "status", "observed_time")},
+        parts={
+            "observations": ("set_id", "value_type", "code", "code_text", "value", "units", "status", "observed_time")
+        },
     ),
     "documents": RecordType(
         {

@@ -154,9 +154,7 @@ class _Check:
         self.seen: dict[str, int] = {}
         self.findings: list[Finding] = []
 
-    def add(
-        self, code: str, index: int, field: int = 0, repetition: int = 1, component: int = 0, **parts: str
-    ) -> None:
+    def add(self, code: str, index: int, field: int = 0, repetition: int = 1, component: int = 0, **parts: str) -> None:
         """One finding. ``parts`` go into the sentence: names of the standard and of places, never values."""
         # The name is cut out: a segment without a separator holds the lines that follow it there.
         name = self.rows[index][0][:_NAME_LENGTH]
@@ -363,12 +361,7 @@ class _Check:
         if len(self.rows) == 1:
             self.add("header-alone", 0)
         size = len(row)
-        if (
-            size > 11
-            and row[11]
-            and row[11] not in PROCESSING_IDS
-            and self.part(row[11], 1) not in PROCESSING_IDS
-        ):
+        if size > 11 and row[11] and row[11] not in PROCESSING_IDS and self.part(row[11], 1) not in PROCESSING_IDS:
             self.add("processing-id-unknown", 0, 11)
         if size > 12 and row[12] and row[12] not in VERSIONS and self.part(row[12], 1) not in VERSIONS:
             self.add("version-unknown", 0, 12, versions=", ".join(VERSIONS))

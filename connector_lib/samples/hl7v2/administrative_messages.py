@@ -62,15 +62,11 @@ def _resources(c: Composer, begins: str, minutes: int) -> Iterator[str]:
         yield from notes(c, 0.2)
     if kinds & 2:
         code, text = c.pick(EQUIPMENT)
-        yield (
-            f"AIG|1|A|{code}^{text}^99SAM|EQ^Equipment||1||{timing.partition('|')[0]}|0|MIN|{minutes}|MIN"
-            f"|NO|BOOKED"
-        )
+        yield (f"AIG|1|A|{code}^{text}^99SAM|EQ^Equipment||1||{timing.partition('|')[0]}|0|MIN|{minutes}|MIN|NO|BOOKED")
         yield from notes(c, 0.2)
     if kinds & 4:
         yield (
-            f"AIL|1|A|{c.pick(WARDS)}^{c.number(1, 40)}^A^SAMPLETON|CL^Clinic"
-            f"|{'' if c.chance(0.5) else 'GRP'}|{timing}"
+            f"AIL|1|A|{c.pick(WARDS)}^{c.number(1, 40)}^A^SAMPLETON|CL^Clinic|{'' if c.chance(0.5) else 'GRP'}|{timing}"
         )
         yield from notes(c, 0.2)
     if kinds & 8:
@@ -130,8 +126,7 @@ def acknowledgment(c: Composer, event: str) -> Iterator[str]:
 def query(c: Composer, event: str) -> Iterator[str]:
     """A question for a patient's data."""
     yield (
-        f"QPD|Q21^Get person demographics^HL70471|Q{c.control_id[-8:]}"
-        f"|{patient_ids(c, c.patient).partition('~')[0]}"
+        f"QPD|Q21^Get person demographics^HL70471|Q{c.control_id[-8:]}|{patient_ids(c, c.patient).partition('~')[0]}"
     )
     yield f"RCP|I|{c.number(1, 20)}^RD"
 

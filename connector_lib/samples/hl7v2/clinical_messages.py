@@ -43,9 +43,7 @@ def orders(c: Composer, event: str) -> Iterator[str]:
         placer = f"{c.control_id[-8:]}-{number}^SAMPLE_OE"
         entered = c.time(c.now)
         timing = f"1^^^{c.minute(c.now)}^^R" if c.version < 250 else ""
-        yield (
-            f"ORC|{control}|{placer}||{placer_group}^GRP|||{timing}||{entered}|{c.provider()}||{c.provider()}"
-        )
+        yield (f"ORC|{control}|{placer}||{placer_group}^GRP|||{timing}||{entered}|{c.provider()}||{c.provider()}")
         if c.version >= 250 and c.chance(0.6):
             yield f"TQ1|1||||||{c.time(c.now + 3600)}||{c.pick(('R^Routine^HL70485', 'S^Stat^HL70485'))}"
         yield (

@@ -73,9 +73,7 @@ def damaged_file(name: str, seed: int, first: int, segment_bytes: int) -> Damage
         raise UsageError(f"there is no kind of damage {name!r}", hint=f"kinds: {', '.join(DAMAGES)}")
     results = sample_messages(_MOST_TRIED, seed, families=["ORU"], charset="ascii", first=first, prefix="D")
     made = list(islice(filter(_is_plain, results), 3))
-    content = DAMAGES[name].make(
-        [message.text for message in made], random_source(f"{seed} {name}"), segment_bytes
-    )
+    content = DAMAGES[name].make([message.text for message in made], random_source(f"{seed} {name}"), segment_bytes)
     used = tuple(made[index] for index in content.used)
     return DamagedFile(
         content.chunks,
@@ -206,9 +204,7 @@ def _huge(texts: _Texts, rng: random.Random, size: int) -> _Content:
 
 def _invalid_bytes(texts: _Texts, rng: random.Random, size: int) -> _Content:
     utf8 = (
-        _with_field(texts[0], "MSH", 18, "UNICODE UTF-8")
-        .encode("ascii")
-        .replace(b"\rPID|1|", b"\rPID|1|\xe9\xff", 1)
+        _with_field(texts[0], "MSH", 18, "UNICODE UTF-8").encode("ascii").replace(b"\rPID|1|", b"\rPID|1|\xe9\xff", 1)
     )
     ascii_ = texts[1].encode("ascii").replace(b"\rPID|1|", b"\rPID|1|caf\xe9", 1)
     return _Content([utf8, b"\r", ascii_, b"\r", _lines(texts[2:])])
@@ -220,9 +216,7 @@ def _unknown_charset(texts: _Texts, rng: random.Random, size: int) -> _Content:
 
 
 def _text_before(texts: _Texts, rng: random.Random, size: int) -> _Content:
-    return _Content(
-        [b"Exported by a sample system\rPID|1||lost^^^SAMPLETON^MR\r", _lines(texts)], unreadable=1
-    )
+    return _Content([b"Exported by a sample system\rPID|1||lost^^^SAMPLETON^MR\r", _lines(texts)], unreadable=1)
 
 
 def _text_after(texts: _Texts, rng: random.Random, size: int) -> _Content:
@@ -238,10 +232,7 @@ def _text_after(texts: _Texts, rng: random.Random, size: int) -> _Content:
 
 def _raw_line_break(texts: _Texts, rng: random.Random, size: int) -> _Content:
     def note(text: str, line_break: str) -> str:
-        return (
-            f"{text}\rNTE|9|L"
-            f"|first line{line_break}second line, still the note{line_break}{line_break}last line"
-        )
+        return f"{text}\rNTE|9|L|first line{line_break}second line, still the note{line_break}{line_break}last line"
 
     return _Content([_lines([note(texts[0], "\n"), note(texts[1], "\r"), note(texts[2], "\r\n")])])
 
@@ -278,26 +269,18 @@ def _not_a_number(text: str) -> str:
 DAMAGES: Final[dict[str, Damage]] = {
     "empty-file": Damage("a file of no bytes", _empty),
     "binary-file": Damage("no text at all", _binary),
-    "cut-message": Damage(
-        "a message that ends within a segment: once before another message, once at the end", _cut
-    ),
+    "cut-message": Damage("a message that ends within a segment: once before another message, once at the end", _cut),
     "wrong-batch-counts": Damage("BTS-1 and FTS-1 do not say how many there are", _wrong_counts, FILE_BATCH),
     "two-character-msh": Damage("a header line that is only MS", _two_character_msh),
-    "short-encoding-characters": Damage(
-        "MSH-2 with two characters, and with none", _short_encoding_characters
-    ),
+    "short-encoding-characters": Damage("MSH-2 with two characters, and with none", _short_encoding_characters),
     "missing-message-type": Damage("MSH-9 is empty", _field("MSH", 9, "")),
     "missing-control-id": Damage("MSH-10 is empty", _field("MSH", 10, "")),
     "unknown-version": Damage("MSH-12 names a version that does not exist", _field("MSH", 12, "9.9")),
-    "invalid-timestamps": Damage(
-        "MSH-7, PID-7, OBR-7 and OBX-14 are no HL7 time stamps", _second(_invalid_timestamps)
-    ),
+    "invalid-timestamps": Damage("MSH-7, PID-7, OBR-7 and OBX-14 are no HL7 time stamps", _second(_invalid_timestamps)),
     "non-numeric-value": Damage("OBX-5 under type NM is no number", _second(_not_a_number)),
     "unordered-set-ids": Damage("OBX-1 jumps and repeats", _second(_unordered_set_ids)),
     HUGE_SEGMENT: Damage("one OBX as large as the option says", _huge),
-    "invalid-bytes": Damage(
-        "bytes that the charset of MSH-18 does not have", _invalid_bytes, charset="utf-8"
-    ),
+    "invalid-bytes": Damage("bytes that the charset of MSH-18 does not have", _invalid_bytes, charset="utf-8"),
     "unknown-charset": Damage("MSH-18 names no known charset", _unknown_charset, charset="utf-8"),
     "text-before-message": Damage("text before the first MSH", _text_before),
     "text-after-batch": Damage("text behind BTS", _text_after, FILE_BATCH),

@@ -76,19 +76,13 @@ def write_files(
     return Manifest(seed, tuple(records))
 
 
-def _check(
-    count: int, files: int | None, forms: Sequence[Form], damage: Sequence[str], segment_bytes: int
-) -> None:
+def _check(count: int, files: int | None, forms: Sequence[Form], damage: Sequence[str], segment_bytes: int) -> None:
     if count < 0 or (count == 0 and not damage):
         raise UsageError(f"{count} messages make no sample", hint="give 1 or more, or ask for damaged files")
     if files is not None and not 1 <= files <= max(count, 1):
-        raise UsageError(
-            f"{count} messages do not fill {files} files", hint="give from 1 to as many files as messages"
-        )
+        raise UsageError(f"{count} messages do not fill {files} files", hint="give from 1 to as many files as messages")
     if not forms:
-        raise UsageError(
-            "no form of sample file was named", hint=f"forms: {', '.join(form.name for form in FORMS)}"
-        )
+        raise UsageError("no form of sample file was named", hint=f"forms: {', '.join(form.name for form in FORMS)}")
     for name in damage:
         if name not in DAMAGES:
             raise UsageError(f"there is no kind of damage {name!r}", hint=f"kinds: {', '.join(DAMAGES)}")

@@ -86,9 +86,7 @@ def _line_end(name: str, rng: random.Random) -> _LineEnd:
     if len(ends) == 1:
         end = ends[0]
         return lambda text: text if end == "\r" else text.replace("\r", end)
-    return lambda text: (
-        "".join(part + rng.choice(ends) for part in text.split("\r")[:-1]) + text.rpartition("\r")[2]
-    )
+    return lambda text: "".join(part + rng.choice(ends) for part in text.split("\r")[:-1]) + text.rpartition("\r")[2]
 
 
 def _plain(texts: Iterable[str], count: int, line_end: _LineEnd) -> Iterator[str]:

@@ -82,20 +82,14 @@ def sample_messages(
     if charset not in CHARSETS:
         raise UsageError(f"there is no sample charset {charset!r}", hint=f"charsets: {', '.join(CHARSETS)}")
     kinds = kinds_of(families)
-    return _compose(
-        Composer(f"{seed}/{prefix}/{first}", CHARSETS[charset], first, prefix), count, seed, first, kinds
-    )
+    return _compose(Composer(f"{seed}/{prefix}/{first}", CHARSETS[charset], first, prefix), count, seed, first, kinds)
 
 
-def _compose(
-    c: Composer, count: int, seed: int, first: int, kinds: Sequence[Kind]
-) -> Iterator[SampleMessage]:
+def _compose(c: Composer, count: int, seed: int, first: int, kinds: Sequence[Kind]) -> Iterator[SampleMessage]:
     turns = _turns(kinds, seed)
     drawn_kinds = [kind for kind in kinds for _ in range(kind.weight)]
     drawn_versions = {
-        kind.name: [
-            version for version in VERSIONS if version.number >= kind.since for _ in range(version.weight)
-        ]
+        kind.name: [version for version in VERSIONS if version.number >= kind.since for _ in range(version.weight)]
         for kind in kinds
     }
     for number in range(first, first + count):

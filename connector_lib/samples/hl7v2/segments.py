@@ -50,9 +50,7 @@ def msh(c: Composer, version: str, message_type: str, event: str, structure: str
     # Components in MSH-4 and MSH-6 are of type HD, which came with 2.3.
     facility = c.facility if c.version >= 230 else c.facility.partition("^")[0]
     sent = c.time(c.now) if c.version >= 230 else c.minute(c.now)
-    header = (
-        f"MSH|^~\\&|{c.application}|{facility}|SAMPLE_HUB|SAMPLETON|{sent}||{kind}|{c.control_id}|P|{version}"
-    )
+    header = f"MSH|^~\\&|{c.application}|{facility}|SAMPLE_HUB|SAMPLETON|{sent}||{kind}|{c.control_id}|P|{version}"
     if c.version < 230:
         return header
     header = f"{header}|||AL|NE|XXX|{c.charset.declared}||{c.charset.scheme}"
@@ -67,8 +65,7 @@ def evn(c: Composer, event: str) -> str:
     if c.version < 230:
         return f"EVN|{event}|{recorded}"
     return (
-        f"EVN|{event}|{recorded}||{c.pick(('01', '02', '03', ''))}|{c.provider()}"
-        f"|{c.time(c.now - c.number(0, 7200))}"
+        f"EVN|{event}|{recorded}||{c.pick(('01', '02', '03', ''))}|{c.provider()}|{c.time(c.now - c.number(0, 7200))}"
     )
 
 
@@ -151,20 +148,14 @@ def next_of_kin(c: Composer) -> Iterator[str]:
     for set_id in range(1, c.number(0, 2) + 1):
         code, text = c.pick(RELATIONSHIPS)
         relationship = f"{code}^{text}^HL70063" if c.version >= 230 else text
-        yield (
-            f"NK1|{set_id}|{c.patient.family}^{c.patient.given}|{relationship}|{c.patient.address}"
-            f"|{c.phone()}||EC"
-        )
+        yield (f"NK1|{set_id}|{c.patient.family}^{c.patient.given}|{relationship}|{c.patient.address}|{c.phone()}||EC")
 
 
 def al1(c: Composer) -> Iterator[str]:
     """None to three allergies, one reaction or several."""
     for set_id in range(1, c.number(0, 3) + 1):
         kind, code, text, severity, reactions = c.pick(ALLERGIES)
-        yield (
-            f"AL1|{set_id}|{kind}|{code}^{text}^99SAM|{severity}|{reactions}"
-            f"|{c.rough_date(c.now - 200 * DAY)}"
-        )
+        yield (f"AL1|{set_id}|{kind}|{code}^{text}^99SAM|{severity}|{reactions}|{c.rough_date(c.now - 200 * DAY)}")
 
 
 def dg1(c: Composer, set_id: int) -> str:

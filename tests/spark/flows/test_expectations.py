@@ -67,9 +67,7 @@ def test_a_row_that_must_fail_does_so_even_if_a_drop_rule_would_leave_it_out(
 def test_counts_are_observed_under_the_datasets_name_before_rows_are_dropped(
     spark: SparkSession,
 ) -> None:
-    rules = expect(
-        warn={"known": "id > 0"}, drop={"aged": "age >= 0"}, fail={"sane": "coalesce(age, 0) < 200"}
-    )
+    rules = expect(warn={"known": "id > 0"}, drop={"aged": "age >= 0"}, fail={"sane": "coalesce(age, 0) < 200"})
     rows = rules(query(spark))()
     assert len(rows.collect()) == 2
     info = rows.executionInfo
@@ -131,9 +129,7 @@ def every_combination(spark: SparkSession) -> DataFrame:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=st.dictionaries(st.sampled_from(("one", "two", "it's three")), CONDITIONS, min_size=1))
-def test_each_row_is_valid_or_invalid_and_never_both(
-    rules: dict[str, str], every_combination: DataFrame
-) -> None:
+def test_each_row_is_valid_or_invalid_and_never_both(rules: dict[str, str], every_combination: DataFrame) -> None:
     rows = every_combination
     met = [F.expr(f"CASE WHEN {condition} THEN 1 ELSE 0 END") for condition in rules.values()]
     expected = {
@@ -188,8 +184,6 @@ def test_rules_over_the_pipelines_own_tables_hold_over_several_runs(
     assert seen == [[2, 1, 1, 1, 1], [4, 2, 2, 2, 2], [6, 3, 3, 3, 3]]
 
     (tmp_path / "in" / "3.txt").write_text("bell\n")
-    with pytest.raises(
-        PySparkException, match="dataset 'streamed': a row does not meet the expectation 'no bell'"
-    ):
+    with pytest.raises(PySparkException, match="dataset 'streamed': a row does not meet the expectation 'no bell'"):
         run_pipeline(define)
     assert spark.read.table("flows_test.streamed").count() == 3

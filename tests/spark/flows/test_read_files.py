@@ -44,9 +44,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def received(
-    run_pipeline: RunPipeline, spark: SparkSession, inbox: Path
-) -> Callable[..., list[Row]]:
+def received(run_pipeline: RunPipeline, spark: SparkSession, inbox: Path) -> Callable[..., list[Row]]:
     """Runs a pipeline of one table that reads the inbox, and gives all rows of that table, by path."""
 
     def run(**options: Any) -> list[Row]:
@@ -81,9 +79,7 @@ def test_a_row_names_its_file_by_a_path_that_can_be_opened(
         assert row._file_modified.timestamp() == pytest.approx(opened.stat().st_mtime, abs=0.001)
 
 
-def test_both_formats_give_the_same_columns(
-    run_pipeline: RunPipeline, spark: SparkSession, inbox: Path
-) -> None:
+def test_both_formats_give_the_same_columns(run_pipeline: RunPipeline, spark: SparkSession, inbox: Path) -> None:
     def define() -> None:
         @dp.table
         def as_bytes() -> DataFrame:
@@ -166,18 +162,14 @@ def test_hidden_files_and_folders_are_left_out_and_read_when_renamed(
     assert contents(received()) == {"adt.hl7": b"MSH"}
 
 
-def test_an_empty_file_gives_no_row_but_its_folder_is_recorded(
-    inbox: Path, received: Callable[..., list[Row]]
-) -> None:
+def test_an_empty_file_gives_no_row_but_its_folder_is_recorded(inbox: Path, received: Callable[..., list[Row]]) -> None:
     (inbox / "empty.hl7").touch()
     with recording_sources() as folders:
         assert received(pattern="*.hl7") == []
     assert [(folder.path, folder.pattern) for folder in folders] == [(str(inbox), "*.hl7")]
 
 
-def test_a_pattern_chooses_among_names_at_every_depth(
-    inbox: Path, received: Callable[..., list[Row]]
-) -> None:
+def test_a_pattern_chooses_among_names_at_every_depth(inbox: Path, received: Callable[..., list[Row]]) -> None:
     (inbox / "sub").mkdir()
     for name in ("a.hl7", "b.txt", "c.csv", "sub/d.hl7"):
         (inbox / name).write_bytes(b"MSH")
@@ -221,9 +213,7 @@ def test_settings_are_seen_at_module_level_and_in_query_functions(
     assert seen == {"module": "a word", "query": "a word", "number": 268435456}
 
 
-def test_a_setting_that_is_absent_or_blank_has_its_default(
-    run_pipeline: RunPipeline, spark: SparkSession
-) -> None:
+def test_a_setting_that_is_absent_or_blank_has_its_default(run_pipeline: RunPipeline, spark: SparkSession) -> None:
     def define() -> None:
         assert setting("flows.absent") is None
         assert setting("flows.blank", "*.hl7") == "*.hl7"

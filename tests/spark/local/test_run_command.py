@@ -42,9 +42,7 @@ def run(pipeline: str, source: Path, warehouse: Path, *options: str) -> subproce
 
 
 def rows(warehouse: Path, table: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read_rows(
-        find_table(existing_warehouse(warehouse), table), 1_000_000
-    ).to_pylist()
+    found: list[dict[str, Any]] = read_rows(find_table(existing_warehouse(warehouse), table), 1_000_000).to_pylist()
     return found
 
 
@@ -71,9 +69,7 @@ def first(source: Path, warehouse: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def second(
-    first: subprocess.CompletedProcess[str], source: Path, warehouse: Path
-) -> subprocess.CompletedProcess[str]:
+def second(first: subprocess.CompletedProcess[str], source: Path, warehouse: Path) -> subprocess.CompletedProcess[str]:
     (source / "2.txt").write_text("ann,-5\ncid,-7\n")
     return run("readings", source, warehouse)
 
@@ -96,8 +92,7 @@ def test_progress_and_what_the_files_print_go_to_stderr(first: subprocess.Comple
 
 def test_quality_is_counted_for_streams_and_for_views(first: subprocess.CompletedProcess[str]) -> None:
     quality = {
-        (c["dataset"], c["action"], c["rule"]): (c["checked"], c["failed"])
-        for c in json.loads(first.stdout)["quality"]
+        (c["dataset"], c["action"], c["rule"]): (c["checked"], c["failed"]) for c in json.loads(first.stdout)["quality"]
     }
     assert quality == {
         ("readings", "warn", "has a value"): (3, 1),
@@ -110,9 +105,7 @@ def test_an_empty_source_file_is_named(first: subprocess.CompletedProcess[str], 
     assert json.loads(first.stdout)["notes"] == [f"{source / 'empty.txt'} is empty: it gives no row"]
 
 
-def test_a_second_run_writes_only_what_is_new(
-    second: subprocess.CompletedProcess[str], warehouse: Path
-) -> None:
+def test_a_second_run_writes_only_what_is_new(second: subprocess.CompletedProcess[str], warehouse: Path) -> None:
     assert second.returncode == 0, second.stderr
     line = next(line for line in second.stdout.splitlines() if line.strip().startswith("readings "))
     assert line.split()[1:5] == ["streaming", "table", "2", "4"]
@@ -130,9 +123,7 @@ def test_a_full_refresh_counts_every_row_as_written(
     assert (by_name(report)["readings"]["rows_written"], by_name(report)["readings"]["rows"]) == (4, 4)
 
 
-def test_show_prints_one_json_object_a_line(
-    second: subprocess.CompletedProcess[str], warehouse: Path
-) -> None:
+def test_show_prints_one_json_object_a_line(second: subprocess.CompletedProcess[str], warehouse: Path) -> None:
     shown = connector_lib("show", "number_of_readings", "--json", "--warehouse", warehouse)
     assert [json.loads(line) for line in shown.stdout.splitlines()] == [{"number": 4}]
 
@@ -163,9 +154,7 @@ def test_with_column_hidden_in_a_function_over_an_own_view_is_refused_with_its_l
     refused = run("hidden_with_column", tmp_path, tmp_path / "warehouse")
     file = PIPELINES / "hidden_with_column" / "transformations" / "a_view.py"
     assert refused.returncode == 1
-    assert (
-        f"{file}:12: the flow 'lengths' calls a function that uses withColumn over 'lines'" in refused.stderr
-    )
+    assert f"{file}:12: the flow 'lengths' calls a function that uses withColumn over 'lines'" in refused.stderr
 
 
 def test_a_failing_flow_is_one_message_without_stack_or_values(tmp_path: Path) -> None:

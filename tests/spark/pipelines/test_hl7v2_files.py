@@ -23,7 +23,7 @@ from connector_lib.tables.hl7v2_columns import FAMILIES
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 PIPELINE = Path(__file__).parents[3] / "pipelines" / "hl7v2_files"
-COMMAND = [sys.executable, "-c", "from connector_lib.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
 ALL_ROWS = 10_000_000
 ONE_ROW_A_MESSAGE_AT_LEAST = (*FAMILIES, "other_messages")
 EVERY_TABLE = (

@@ -79,9 +79,7 @@ def test_parse_names_what_cannot_be_read_and_prints_the_rest(tmp_path: Path) -> 
     assert [record["_message_index"] for record in lines(result)] == [1, 3]
     assert result.exit_code == 1
     assert "piece 0 at byte 0 is no message: text outside every message" in result.stderr
-    assert (
-        f"piece 2 at byte {len('lost words') + len(GOOD.encode()) + 2} is no message: MSH-2" in result.stderr
-    )
+    assert f"piece 2 at byte {len('lost words') + len(GOOD.encode()) + 2} is no message: MSH-2" in result.stderr
     assert "lost words" not in result.stderr
 
 

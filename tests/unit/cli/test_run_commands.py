@@ -67,9 +67,7 @@ def test_doctor_says_how_everything_is(tmp_path: Path, capsys: pytest.CaptureFix
     } <= names
 
 
-def test_doctor_ends_with_one_where_the_warehouse_is_broken(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_doctor_ends_with_one_where_the_warehouse_is_broken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.doc").touch()
     assert main(["doctor", "--warehouse", str(tmp_path)]) == 1
     assert "missing  warehouse" in capsys.readouterr().out

@@ -22,9 +22,7 @@ def patients() -> Any:
 def test_databricks_gets_each_action_with_conditions_that_null_does_not_meet(
     databricks: DatabricksPipelines,
 ) -> None:
-    decorated = expect(warn=AGED, drop={"named": "name <> ''"}, fail={"has an id": "id IS NOT NULL"})(
-        patients
-    )
+    decorated = expect(warn=AGED, drop={"named": "name <> ''"}, fail={"has an id": "id IS NOT NULL"})(patients)
     assert decorated is patients
     must_fail = "NOT (coalesce((id IS NOT NULL), false))"
     assert databricks.calls == [
@@ -36,9 +34,7 @@ def test_databricks_gets_each_action_with_conditions_that_null_does_not_meet(
 
 def test_databricks_is_not_told_of_actions_without_rules(databricks: DatabricksPipelines) -> None:
     expect(drop=AGED)(patients)
-    assert databricks.calls == [
-        ("expect_all_or_drop", {"has an age": "coalesce((age >= 0), false)"}, "patients")
-    ]
+    assert databricks.calls == [("expect_all_or_drop", {"has an age": "coalesce((age >= 0), false)"}, "patients")]
 
 
 def test_a_pipeline_file_with_expectations_registers_its_table_on_databricks(

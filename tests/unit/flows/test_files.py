@@ -41,9 +41,7 @@ def test_an_empty_path_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["in*", "in?", "in[1]", "{a,b}"])
-def test_a_pattern_is_refused_since_spark_would_find_nothing_without_an_error(
-    name: str, tmp_path: Path
-) -> None:
+def test_a_pattern_is_refused_since_spark_would_find_nothing_without_an_error(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(ConfigurationError, match="must be a folder, not a pattern"):
         read_files(str(tmp_path / name))
@@ -60,9 +58,7 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
         read_files(str(tmp_path), format="csv")  # type: ignore[arg-type]
 
 
-def test_a_relative_path_starts_at_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_relative_path_starts_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "in").mkdir(parents=True)
     (tmp_path / "pipeline").mkdir()
     monkeypatch.chdir(tmp_path / "pipeline")

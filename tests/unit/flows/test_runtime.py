@@ -10,9 +10,7 @@ INBOX = SourceFolder("/data/in", "*.hl7")
 ARCHIVE = SourceFolder("/data/archive")
 
 
-@pytest.mark.parametrize(
-    ("version", "answer"), [("17.3", True), ("client.4.1", True), ("", False), (None, False)]
-)
+@pytest.mark.parametrize(("version", "answer"), [("17.3", True), ("client.4.1", True), ("", False), (None, False)])
 def test_only_a_databricks_runtime_names_its_version(
     version: str | None, answer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

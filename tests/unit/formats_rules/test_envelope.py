@@ -50,9 +50,7 @@ def test_an_envelope_in_order_has_no_findings(segments: tuple[str, ...]) -> None
 
 def test_a_wrong_count_of_messages_is_an_error() -> None:
     assert findings(MESSAGE, BATCH_HEADER, MESSAGE, "BTS|3") == [
-        Finding(
-            "batch-count", "error", "BTS", 2, "BTS-1", "BTS-1 says that the batch has 3 messages; counted: 1"
-        )
+        Finding("batch-count", "error", "BTS", 2, "BTS-1", "BTS-1 says that the batch has 3 messages; counted: 1")
     ]
 
 
@@ -111,9 +109,7 @@ def test_counts_are_read_in_the_encoding_of_the_file(encoding: str) -> None:
         ((FILE_HEADER, MESSAGE, FILE_HEADER, MESSAGE, "FTS|1"), [("file-not-closed", "FHS")]),
     ],
 )
-def test_a_segment_without_its_partner_is_a_warning(
-    segments: tuple[str, ...], expected: list[tuple[str, str]]
-) -> None:
+def test_a_segment_without_its_partner_is_a_warning(segments: tuple[str, ...], expected: list[tuple[str, str]]) -> None:
     reported = findings(*segments)
     assert [(finding.code, finding.position) for finding in reported] == expected
     assert {finding.severity for finding in reported} == {"warning"}
@@ -127,9 +123,7 @@ def test_right_counts_are_never_reported(sizes: list[int]) -> None:
     assert found(*segments, f"FTS|{len(sizes)}") == []
 
 
-@given(
-    st.lists(st.sampled_from([MESSAGE, BATCH_HEADER, FILE_HEADER, "BTS|1", "FTS|x", "words", "BTS", "FTS|"]))
-)
+@given(st.lists(st.sampled_from([MESSAGE, BATCH_HEADER, FILE_HEADER, "BTS|1", "FTS|x", "words", "BTS", "FTS|"])))
 def test_segments_in_any_order_are_followed(segments: list[str]) -> None:
     for finding in findings(*segments):
         assert finding.segment in ("FHS", "BHS", "BTS", "FTS")

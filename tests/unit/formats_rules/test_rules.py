@@ -118,9 +118,7 @@ def test_every_sentence_is_said_by_one_code_only() -> None:
 @pytest.mark.parametrize("field", [9, 10, 12])
 def test_a_header_field_that_is_missing_is_an_error(field: int) -> None:
     findings = validate_message(report(RESULT, header=header_with(**{f"f{field}": ""})))
-    assert [(finding.code, finding.position) for finding in findings] == [
-        ("required-field-missing", f"MSH-{field}")
-    ]
+    assert [(finding.code, finding.position) for finding in findings] == [("required-field-missing", f"MSH-{field}")]
     assert findings[0].severity == "error"
 
 
@@ -185,9 +183,7 @@ def test_a_bed_status_message_needs_no_patient() -> None:
 
 
 def test_an_admission_without_event_segment_is_a_warning() -> None:
-    assert found(message(PATIENT, header=header_with(f9="ADT^A01"))) == [
-        ("expected-segment-missing", "MSH-9")
-    ]
+    assert found(message(PATIENT, header=header_with(f9="ADT^A01"))) == [("expected-segment-missing", "MSH-9")]
 
 
 def test_a_header_alone_is_an_error() -> None:
@@ -238,9 +234,7 @@ def test_the_fifth_encoding_character_is_fine() -> None:
 def test_bytes_that_are_not_in_the_declared_character_set_are_a_warning() -> None:
     data = b"MSH|^~\\&|LAB||||||ACK|1|P|2.5||||||ASCII\rMSA|AA|1|\xe9"
     parsed = parse(data)
-    assert [(finding.code, finding.position) for finding in validate_message(parsed)] == [
-        ("character-set", "MSH-18")
-    ]
+    assert [(finding.code, finding.position) for finding in validate_message(parsed)] == [("character-set", "MSH-18")]
     assert parsed.charset_problem == decode(data).problem
 
 
@@ -344,9 +338,7 @@ def test_a_time_of_the_calendar_is_fine(time: str) -> None:
     assert found(message(f"PID|1||42||DOE||{time}", ORDER)) == []
 
 
-@pytest.mark.parametrize(
-    ("code", "time"), [(code, time) for code, times in BAD_TIMES.items() for time in times]
-)
+@pytest.mark.parametrize(("code", "time"), [(code, time) for code, times in BAD_TIMES.items() for time in times])
 def test_a_time_that_is_none_is_reported(code: str, time: str) -> None:
     assert found(message(f"PID|1||42||DOE||{time}", ORDER)) == [(code, "PID-7")]
 
@@ -398,9 +390,7 @@ def test_a_date_alone_is_fine(date: str) -> None:
     assert found(message(PATIENT, ORDER, f"AL1|1||NUT|||{date}|")) == []
 
 
-@pytest.mark.parametrize(
-    ("segment", "field"), [(name, field) for name, times in TIMES.items() for field in times]
-)
+@pytest.mark.parametrize(("segment", "field"), [(name, field) for name, times in TIMES.items() for field in times])
 def test_every_field_of_the_table_is_looked_at(segment: str, field: int) -> None:
     kind = TIMES[segment][field]
     row = [segment, *[""] * field]

@@ -42,9 +42,7 @@ def test_there_are_twenty_four_kinds() -> None:
 def test_the_manifest_counts_the_readable_headers(kind: str, files: Files) -> None:
     content, file = files[kind]
     readable = [
-        line
-        for line in lines(content, b"MSH")
-        if re.match(rb"MSH\|\^[^|]*\|SAMPLE|MSH\|\^[^|]*\|[A-Z_]+\|", line)
+        line for line in lines(content, b"MSH") if re.match(rb"MSH\|\^[^|]*\|SAMPLE|MSH\|\^[^|]*\|[A-Z_]+\|", line)
     ]
     assert len(readable) == file.messages
     assert sum(file.families.values()) == file.messages
@@ -111,9 +109,7 @@ def test_invalid_timestamps(files: Files) -> None:
 
 
 def test_non_numeric_value(files: Files) -> None:
-    numbers = [
-        line.split(b"|")[5] for line in lines(files["non-numeric-value"][0], b"OBX") if b"|NM|" in line
-    ]
+    numbers = [line.split(b"|")[5] for line in lines(files["non-numeric-value"][0], b"OBX") if b"|NM|" in line]
     assert [value for value in numbers if not re.fullmatch(rb"\d+(\.\d+)?", value)] == [b"12,5 approx"]
 
 
@@ -141,9 +137,7 @@ def test_a_huge_segment_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_invalid_bytes(files: Files) -> None:
-    first, second, third = (
-        part for part in re.split(rb"(?:^|\r)(?=MSH\|)", files["invalid-bytes"][0]) if part
-    )
+    first, second, third = (part for part in re.split(rb"(?:^|\r)(?=MSH\|)", files["invalid-bytes"][0]) if part)
     assert b"|UNICODE UTF-8" in first.split(b"\r")[0]
     with pytest.raises(UnicodeDecodeError):
         first.decode("utf-8")

@@ -269,9 +269,7 @@ def test_five_encoding_characters_come_only_from_version_2_7_on(many: list[Sampl
 def test_other_separators_keep_what_a_value_means() -> None:
     text = Separators("|", "^~\\&#").apply("MSH|^~\\&|A\rNTE|1||no #1 \\T\\ \\E\\")
     assert text == "MSH|^~\\&#|A\rNTE|1||no \\P\\1 \\T\\ \\E\\"
-    text = Separators("$", ":;?!").apply(
-        "MSH|^~\\&|A\rNTE|1||5$: a^b~c&d \\F\\ \\S\\ \\R\\ \\T\\ \\E\\ \\.br\\"
-    )
+    text = Separators("$", ":;?!").apply("MSH|^~\\&|A\rNTE|1||5$: a^b~c&d \\F\\ \\S\\ \\R\\ \\T\\ \\E\\ \\.br\\")
     assert text == "MSH$:;?!$A\rNTE$1$$5?F??S? a:b;c!d | ^ ~ & \\ ?.br?"
 
 
@@ -284,9 +282,7 @@ def test_every_message_of_a_charset_can_be_written_in_it(charset: str) -> None:
 
 @pytest.mark.parametrize("charset", sorted(CHARSETS))
 def test_every_message_from_2_3_on_names_its_charset(charset: str) -> None:
-    made = [
-        m for m in sample_messages(150, 2, charset=charset) if m.standard_separators and m.version >= "2.3"
-    ]
+    made = [m for m in sample_messages(150, 2, charset=charset) if m.standard_separators and m.version >= "2.3"]
     declared = {(message.text.split("\r")[0] + "|" * 20).split("|")[17] for message in made}
     assert declared == {CHARSETS[charset].declared}
 
@@ -340,9 +336,7 @@ def test_a_typical_result_message_is_the_same_each_time() -> None:
 
 
 def test_the_families_are_those_that_a_hospital_sends() -> None:
-    assert {"ADT", "ORM", "OML", "ORU", "SIU", "VXU", "MDM", "DFT", "BAR", "ACK", "MFN", "QBP", "RDE"} == set(
-        FAMILIES
-    )
+    assert {"ADT", "ORM", "OML", "ORU", "SIU", "VXU", "MDM", "DFT", "BAR", "ACK", "MFN", "QBP", "RDE"} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("module", ["messages", "files", "separators", "kinds"])

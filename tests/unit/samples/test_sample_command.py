@@ -26,9 +26,7 @@ def app() -> typer.Typer:
     return app
 
 
-def test_the_example_of_the_help_works(
-    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_example_of_the_help_works(app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shown = CliRunner().invoke(app, ["sample", "hl7v2", "--help"]).stdout
     example = "sample hl7v2 --messages 200 --seed 1 --out hl7_in"

@@ -58,17 +58,13 @@ def test_valid_files_are_read_as_they_were_made_and_without_a_finding(written: t
             continue
         records, unreadable, codes = read(folder, file)
         assert dict(Counter(record["message_type"] for record in records)) == file.families, file.name
-        assert (records[0]["message_control_id"], records[-1]["message_control_id"]) == file.control_ids, (
-            file.name
-        )
+        assert (records[0]["message_control_id"], records[-1]["message_control_id"]) == file.control_ids, file.name
         assert unreadable == 0, file.name
         assert codes == set(), file.name
 
 
 @pytest.mark.parametrize("kind", list(DAMAGES))
-def test_damaged_files_are_read_and_quarantined_as_they_were_made(
-    kind: str, written: tuple[Path, Manifest]
-) -> None:
+def test_damaged_files_are_read_and_quarantined_as_they_were_made(kind: str, written: tuple[Path, Manifest]) -> None:
     folder, manifest = written
     file = next(file for file in manifest.files if file.damage == kind)
     records, unreadable, codes = read(folder, file)

@@ -89,9 +89,7 @@ def test_a_sequence_becomes_its_value(sent: str, value: str) -> None:
         ("no such codec", r"\X41\ ", "A "),
     ],
 )
-def test_hexadecimal_bytes_are_read_in_the_character_set_of_the_message(
-    charset: str, sent: str, value: str
-) -> None:
+def test_hexadecimal_bytes_are_read_in_the_character_set_of_the_message(charset: str, sent: str, value: str) -> None:
     assert make_unescape("|", "^", "~", "\\", "&", "", charset)(sent) == value
 
 
@@ -128,10 +126,7 @@ def test_text_behind_a_switch_of_character_sets_is_read_in_the_set_it_names(
 
 
 def test_another_escape_character_escapes_and_the_backslash_does_not() -> None:
-    assert (
-        make_unescape("$", "*", "%", "!", "@", "", "utf-8")("a!F!b!S!c!T!d!R!e!E!f!X41!\\F\\")
-        == "a$b*c@d%e!fA\\F\\"
-    )
+    assert make_unescape("$", "*", "%", "!", "@", "", "utf-8")("a!F!b!S!c!T!d!R!e!E!f!X41!\\F\\") == "a$b*c@d%e!fA\\F\\"
 
 
 @pytest.mark.parametrize("mark", ["^", "]", "-", ".", "$", "*"])
@@ -151,9 +146,7 @@ def test_sequences_for_separators_that_the_message_does_not_have_give_the_usual_
 
 
 def test_escape_writes_separators_and_line_breaks_as_sequences() -> None:
-    assert escape("a|b^c~d\\e&f\r\ng\rh\ni", "|", "^", "~", "\\", "&") == (
-        r"a\F\b\S\c\R\d\E\e\T\f\.br\g\.br\h\.br\i"
-    )
+    assert escape("a|b^c~d\\e&f\r\ng\rh\ni", "|", "^", "~", "\\", "&") == (r"a\F\b\S\c\R\d\E\e\T\f\.br\g\.br\h\.br\i")
 
 
 def test_values_are_cut_before_their_sequences_are_replaced() -> None:

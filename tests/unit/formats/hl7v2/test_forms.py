@@ -86,9 +86,7 @@ def test_the_line_ends_of_a_file_make_no_difference_to_its_values(files: Path, e
 
 
 def test_blank_lines_are_no_segments(files: Path) -> None:
-    assert [
-        [segment.name for segment in message.segments] for message in messages_of(files / "blank_lines.hl7")
-    ] == [
+    assert [[segment.name for segment in message.segments] for message in messages_of(files / "blank_lines.hl7")] == [
         ["MSH", "PID"],
         ["MSH", "PID"],
     ]
@@ -129,9 +127,7 @@ def test_each_message_of_a_file_is_read_in_its_own_character_set(files: Path) ->
     assert [message.get("PID-5.1") for message in messages] == ["Müller", "Иванов", "Ωmega"]
 
 
-@pytest.mark.parametrize(
-    "path", ["batch_in_file.hl7", "mllp_several_frames.hl7", "mllp_without_end_block.hl7"]
-)
+@pytest.mark.parametrize("path", ["batch_in_file.hl7", "mllp_several_frames.hl7", "mllp_without_end_block.hl7"])
 def test_batches_and_frames_leave_nothing_on_the_messages_in_them(files: Path, path: str) -> None:
     assert split_batch((files / path).read_bytes())[0] == A
 
@@ -182,9 +178,7 @@ def test_a_separator_that_a_short_msh_2_leaves_out_separates_nothing(
     files: Path, name: str, values: list[tuple[int, int, str]]
 ) -> None:
     (message,) = messages_of(files / f"separators_{name}.hl7")
-    found = [
-        (v.repetition, v.component, v.value) for v in message.walk() if (v.segment, v.field) == ("PID", 3)
-    ]
+    found = [(v.repetition, v.component, v.value) for v in message.walk() if (v.segment, v.field) == ("PID", 3)]
     assert found == values
     assert message.delimiters.problem == "MSH-2 has fewer than four encoding characters"
 
@@ -225,9 +219,7 @@ def test_what_was_sent_of_half_a_message_is_read(files: Path) -> None:
     assert half.get("PID-1") is None
 
 
-@pytest.mark.parametrize(
-    "name", ["msh_alone.hl7", "msh_and_separator.hl7", "msh_without_separators.hl7", "no_msh.hl7"]
-)
+@pytest.mark.parametrize("name", ["msh_alone.hl7", "msh_and_separator.hl7", "msh_without_separators.hl7", "no_msh.hl7"])
 def test_a_text_without_a_readable_header_is_an_element_that_parse_refuses(files: Path, name: str) -> None:
     (text,) = split_batch((files / name).read_bytes())
     with pytest.raises(ParseError):

@@ -210,9 +210,7 @@ def test_a_representation_shows_no_value() -> None:
     assert repr(message.segments[1]) == "<Segment PID at 1, 8 fields>"
 
 
-@pytest.mark.parametrize(
-    "version", ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8.2", "2.9"]
-)
+@pytest.mark.parametrize("version", ["2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8.2", "2.9"])
 def test_every_version_is_read_alike(version: str) -> None:
     read = parse(f"MSH|^~\\&|A||||||ADT^A01|1|P|{version}\rPID|||1~2\rZXX|a")
     assert (read.get("MSH-12"), read.all("PID-3"), read.get("ZXX-1")) == (version, ["1", "2"], "a")
@@ -305,9 +303,7 @@ def test_there_is_no_repetition_or_component_below_one(repetition: int, componen
     assert message.segments[1].get(3, repetition, component) is None
 
 
-@pytest.mark.parametrize(
-    "line", ["pid|1", "PI|1", "PIDX|1", " PID|1", "PID^1", "P D|1", "1PD|1", "|PID", "ÄÖÜ|1"]
-)
+@pytest.mark.parametrize("line", ["pid|1", "PI|1", "PIDX|1", " PID|1", "PID^1", "P D|1", "1PD|1", "|PID", "ÄÖÜ|1"])
 def test_a_line_that_does_not_start_with_a_segment_name_belongs_to_the_value_before_it(line: str) -> None:
     read = parse(f"MSH|^~\\&|A\rNTE|1||first\r{line}\rNTE|2")
     assert [segment.text for segment in read.segments[1:]] == [f"NTE|1||first\r{line}", "NTE|2"]

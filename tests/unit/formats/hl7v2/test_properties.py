@@ -68,9 +68,7 @@ def messages(draw: st.DrawFn) -> Written:
                     for subcomponent, value in enumerate(subcomponents, start=1):
                         if value:
                             written.places[index, name, number, repetition, component, subcomponent] = value
-                    parts.append(
-                        between_subcomponents.join(escape(value, *marks[:5]) for value in subcomponents)
-                    )
+                    parts.append(between_subcomponents.join(escape(value, *marks[:5]) for value in subcomponents))
                 texts.append(between_components.join(parts))
             fields.append(between_repetitions.join(texts))
         head = [f"MSH{between_fields}{marks[1:]}"] if name == "MSH" else [name]
@@ -203,9 +201,7 @@ ENVELOPES = ["", "BHS|^~\\&|LAB", "BTS|2", "FHS|^~\\&", "FTS|1"]
 @given(
     st.lists(raw_messages().map(inside), min_size=1, max_size=5),
     st.sampled_from(["\r", "\n", "\r\n", "\n\r\n"]),
-    st.sampled_from(
-        [("", ""), ("\x0b", "\r\x1c\r"), ("\x0b", "\x1c\r\n"), ("", "\r\n \r\n"), ("\x0b", "\r")]
-    ),
+    st.sampled_from([("", ""), ("\x0b", "\r\x1c\r"), ("\x0b", "\x1c\r\n"), ("", "\r\n \r\n"), ("\x0b", "\r")]),
     st.lists(st.sampled_from(ENVELOPES), min_size=5, max_size=5),
     st.booleans(),
 )
@@ -278,9 +274,7 @@ def not_in_pieces(data: bytes, pieces: list[Piece]) -> bytes:
 
 
 @given(
-    debris.filter(
-        lambda data: not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"M\x00", b"\x00M"))
-    )
+    debris.filter(lambda data: not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"M\x00", b"\x00M")))
 )
 def test_nothing_but_framing_line_ends_and_blanks_stands_outside_the_pieces(data: bytes) -> None:
     pieces = list(split(data))
@@ -297,9 +291,7 @@ def test_nothing_but_framing_line_ends_and_blanks_stands_outside_the_pieces(data
 
 @given(debris)
 def test_pieces_are_numbered_without_gaps(data: bytes) -> None:
-    assert [piece.index for piece in split(data) if piece.kind != "envelope"] == list(
-        range(len(split_batch(data)))
-    )
+    assert [piece.index for piece in split(data) if piece.kind != "envelope"] == list(range(len(split_batch(data))))
 
 
 @given(st.binary(max_size=60), st.sampled_from(["", "utf-8", "utf-16-le", "utf-32-be"]))
@@ -339,9 +331,7 @@ def test_scalars_are_what_get_gives(text: str) -> None:
     for segment, columns in SCALARS.items():
         for name, number, component in columns:
             if name != "patient_id":
-                assert flat.get(name) == message.get(
-                    f"{segment}-{number}" + f".{component}.1" * bool(component)
-                ), name
+                assert flat.get(name) == message.get(f"{segment}-{number}" + f".{component}.1" * bool(component)), name
 
 
 @given(st.one_of(raw_messages(), messages().map(lambda written: written.text)))

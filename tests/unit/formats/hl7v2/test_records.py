@@ -63,9 +63,7 @@ def test_every_column_of_every_nested_record_is_read_from_its_place(
 ) -> None:
     owner = OWNER_OF.get((kind, segment), "EVN|1")
     (record,) = (
-        each
-        for each in records(kind, owner, segment_with(segment, number, component, "x\\T\\y"))
-        if name in each
+        each for each in records(kind, owner, segment_with(segment, number, component, "x\\T\\y")) if name in each
     )
     assert record[name] == "x&y"
 
@@ -210,9 +208,7 @@ def test_an_observation_knows_its_order_and_its_notes() -> None:
             "OBX|1|NM|D||4",
         ),
     )
-    assert only(
-        found, "code", "order_set_id", "placer_order_number", "filler_order_number", "order_code", "notes"
-    ) == [
+    assert only(found, "code", "order_set_id", "placer_order_number", "filler_order_number", "order_code", "notes") == [
         ("A", "1", "p1", "f1", "GLU", ["n1", "n2", "n3"]),
         ("B", "1", "p1", "f1", "GLU", None),
         ("C", "2", "p2", "f2", "NA", None),
@@ -333,9 +329,7 @@ def test_a_document_has_its_contents() -> None:
 
 
 def test_a_resource_knows_its_group() -> None:
-    found = records(
-        "resources", "RGS|1|A|g1", "AIS|1||s", "NTE|1||n", "AIG|1||g", "RGS|2|A|g2", "AIL|1||l", "AIP|1||p"
-    )
+    found = records("resources", "RGS|1|A|g1", "AIS|1||s", "NTE|1||n", "AIG|1||g", "RGS|2|A|g2", "AIL|1||l", "AIP|1||p")
     assert only(found, "segment", "id", "group_set_id", "group_id", "notes") == [
         ("AIS", "s", "1", "g1", ["n"]),
         ("AIG", "g", "1", "g1", None),
@@ -399,9 +393,7 @@ def test_a_segment_of_a_site_is_kept_as_sent_and_by_field() -> None:
 
 
 def test_records_are_read_with_the_separators_of_the_message() -> None:
-    found = parse_message(
-        "MSH$*%!@$LAB\rPID$1$$a*1*2*X@Y%b$$D!F!E*J\rOBR$1$$$C*T\rOBX$1$NM$G*H$$1%2$\rNTE$1$$x!T!y"
-    )
+    found = parse_message("MSH$*%!@$LAB\rPID$1$$a*1*2*X@Y%b$$D!F!E*J\rOBR$1$$$C*T\rOBX$1$NM$G*H$$1%2$\rNTE$1$$x!T!y")
     assert found["family_name"] == "D$E"
     assert only(json.loads(found["patient_identifiers"]), "id", "authority") == [("a", "X"), ("b", None)]
     assert only(json.loads(found["observations"]), "code", "values", "order_code", "notes") == [
@@ -413,9 +405,7 @@ def test_records_are_read_with_the_separators_of_the_message() -> None:
 def test_records_are_read_where_the_message_has_few_separators(encoding_characters: str) -> None:
     found = parse_message(f"MSH|{encoding_characters}|LAB\rPID|1||a^b||D^J\rOBX|1|NM|G^H||1\rNTE|1||n\rZXX|1")
     assert (found["family_name"], found["given_name"], found["patient_id"]) == ("D", "J", "a")
-    assert only(json.loads(found["observations"]), "code", "code_text", "value", "notes") == [
-        ("G", "H", "1", ["n"])
-    ]
+    assert only(json.loads(found["observations"]), "code", "code_text", "value", "notes") == [("G", "H", "1", ["n"])]
 
 
 def test_a_value_that_is_empty_when_unescaped_was_not_sent() -> None:

@@ -55,14 +55,10 @@ def test_pieces_are_numbered_in_their_order_and_envelope_segments_are_not_counte
     ]
 
 
-@pytest.mark.parametrize(
-    "before", [b"", b"junk\r\n", b"\xef\xbb\xbf", b"\r\n\r\n", b"BHS|^~\\&\r\n", b"\x0b"]
-)
+@pytest.mark.parametrize("before", [b"", b"junk\r\n", b"\xef\xbb\xbf", b"\r\n\r\n", b"BHS|^~\\&\r\n", b"\x0b"])
 def test_the_offset_of_a_piece_is_where_its_content_starts_in_the_file(before: bytes) -> None:
     data = before + A + b"\r\n\x1c\r" + B
-    assert [data[piece.offset :].startswith(piece.content) for piece in split(data)] == [True] * len(
-        list(split(data))
-    )
+    assert [data[piece.offset :].startswith(piece.content) for piece in split(data)] == [True] * len(list(split(data)))
 
 
 def test_the_offset_in_a_text_is_that_of_its_utf_8_form() -> None:
@@ -70,9 +66,7 @@ def test_the_offset_in_a_text_is_that_of_its_utf_8_form() -> None:
     assert [text.encode()[offset:].startswith(content) for _, _, offset, content in shown(text)] == [True] * 3
 
 
-@pytest.mark.parametrize(
-    "data", [b"MSH|^~\\&", b"MSH|^~\\&|A", b"MSH", "MSH|^~\\&|A", b"FHS|a", b"\x0bMSH|^\x1c\r"]
-)
+@pytest.mark.parametrize("data", [b"MSH|^~\\&", b"MSH|^~\\&|A", b"MSH", "MSH|^~\\&|A", b"FHS|a", b"\x0bMSH|^\x1c\r"])
 def test_a_file_shorter_than_any_read_ahead_is_read(data: bytes | str) -> None:
     assert "unreadable" not in [kind for kind, *_ in shown(data)]
     assert len(shown(data)) == 1
@@ -167,8 +161,7 @@ def test_what_follows_an_impossible_character_of_utf_32_is_kept() -> None:
 
 def test_memory_holds_a_few_chunks_and_not_the_file() -> None:
     message = (
-        b"MSH|^~\\&|LAB\rPID|1||4711\r"
-        + b"OBX|1|TX|C||some text of a rather long line of a rather long report\r" * 500
+        b"MSH|^~\\&|LAB\rPID|1||4711\r" + b"OBX|1|TX|C||some text of a rather long line of a rather long report\r" * 500
     )
     chunk = message[1000:] + message * 29 + message[:1000]
     tracemalloc.start()

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 spark = SparkSession.active()
-PAUSE = float(spark.conf.get("test.pause_seconds", "0"))
+PAUSE = float(spark.conf.get("test.pause_seconds", "0") or 0)
 
 
 @F.udf("string")
