@@ -48,8 +48,8 @@ def map_array(records: Iterable[Mapping[str, str] | None]) -> pa.Array:
             offsets.append(None)
             continue
         offsets.append(len(keys))
-        keys.extend(record)
-        values.extend(record.values())
+        keys += record
+        values += record.values()
     offsets.append(len(keys))
     return pa.MapArray.from_arrays(
         pa.array(offsets, pa.int32()), pa.array(keys, pa.string()), pa.array(values, pa.string())

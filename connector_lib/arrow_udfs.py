@@ -1,9 +1,14 @@
 """The UDFs of :mod:`connector_lib.spark_utils` on whole Arrow arrays, for pyspark with ``arrow_udf`` (4.1 and newer).
 
-Spark sends an array for a batch of rows and takes one of the same length.
+Spark sends an array for each batch of rows and takes arrays of the same length in all. A batch has up to 10,000 rows:
+each function hands back a few at a time, so that Spark works on those while the next are read, and only few are in
+memory at once.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
 
 import pyarrow as pa
 
@@ -43,9 +48,55 @@ _FINDING = pa.struct(
 )
 _NOTHING_READ = ReadMessage(None, [], [], None)
 
+_AT_ONCE: Final = 64
+"""Messages. What is read of so many common ones still fits into a processor's cache; an array of its own for fewer
+costs more than that saves."""
 
-def split_contents(contents: pa.Array) -> pa.Array:
-    """binary or string → list<string>, as ``split_batch``."""
+
+def split_contents(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+    """binary or string → list<string>, as ``split_batch``; one file at a time."""
+    for batch in batches:
+        for contents in _parts(batch, 1):
+            yield _split(contents)
+
+
+def parse_messages(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+    """string or binary → map<string, string>, as ``parse_message``."""
+    for batch in batches:
+        for messages in _parts(batch, _AT_ONCE):
+            yield map_array(None if text is None else parsed_or_error(text) for text in texts_of(messages))
+
+
+def fields_of_messages(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+    """string or binary → list<struct>, as ``Message.walk``."""
+    for batch in batches:
+        for messages in _parts(batch, _AT_ONCE):
+            yield list_array(([] if text is None else fields_or_none(text) for text in texts_of(messages)), _FIELD)
+
+
+def pieces_of_contents(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+    """binary → list<struct>, as :func:`~connector_lib.formats.hl7v2.reading.pieces_of`; one file at a time."""
+    for batch in batches:
+        for contents in _parts(batch, 1):
+            yield _pieces(contents)
+
+
+def read_messages(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
+    """string, string, string → struct, as :func:`~connector_lib.formats.hl7v2.reading.read_message`."""
+    for messages, charsets, problems in batches:
+        parts = (_parts(column, _AT_ONCE) for column in (messages, charsets, problems))
+        for part in zip(*parts, strict=True):
+            yield _read(*part)
+
+
+def _parts(array: pa.Array, length: int) -> Iterator[pa.Array]:
+    """An array in slices. An empty one is one empty slice: there is an answer to every batch."""
+    yield array.slice(0, length)
+    for start in range(length, len(array), length):
+        yield array.slice(start, length)
+
+
+def _split(contents: pa.Array) -> pa.Array:
     as_text = pa.types.is_string(contents.type)
     values = bytes_of(contents)
     return pa.array(
@@ -54,18 +105,7 @@ def split_contents(contents: pa.Array) -> pa.Array:
     )
 
 
-def parse_messages(messages: pa.Array) -> pa.Array:
-    """string or binary → map<string, string>, as ``parse_message``."""
-    return map_array(None if text is None else parsed_or_error(text) for text in texts_of(messages))
-
-
-def fields_of_messages(messages: pa.Array) -> pa.Array:
-    """string or binary → list<struct>, as ``Message.walk``."""
-    return list_array(([] if text is None else fields_or_none(text) for text in texts_of(messages)), _FIELD)
-
-
-def pieces_of_contents(contents: pa.Array) -> pa.Array:
-    """binary → list<struct>, as :func:`~connector_lib.formats.hl7v2.reading.pieces_of`."""
+def _pieces(contents: pa.Array) -> pa.Array:
     rows = [[] if content is None else pieces_of(content) for content in bytes_of(contents)]
     offsets = [0]
     for row in rows:
@@ -89,8 +129,7 @@ def _piece_array(pieces: list[PieceTuple]) -> pa.Array:
     return struct_array(list(columns.values()), [pa.field(name, array.type) for name, array in columns.items()])
 
 
-def read_messages(messages: pa.Array, charsets: pa.Array, problems: pa.Array) -> pa.Array:
-    """string, string, string → struct, as :func:`~connector_lib.formats.hl7v2.reading.read_message`."""
+def _read(messages: pa.Array, charsets: pa.Array, problems: pa.Array) -> pa.Array:
     rows = zip(messages.to_pylist(), charsets.to_pylist(), problems.to_pylist(), strict=True)
     read = [
         _NOTHING_READ if text is None else read_message(text, charset or "utf-8", problem or "")

@@ -52,7 +52,7 @@ def make_udf(by_value: Callable[..., Any], by_array: str, return_type: DataType)
     """A UDF that works on whole Arrow arrays where pyspark can, and value by value where it cannot.
 
     ``by_array`` names a function of :mod:`connector_lib.arrow_udfs` that gives the same as ``by_value`` on each value;
-    it is loaded only where pyspark has ``arrow_udf``.
+    it is loaded only where pyspark has ``arrow_udf``. It takes and gives iterators of arrays.
     """
     arrow_udf = getattr(F, "arrow_udf", None)
     if arrow_udf is not None:
@@ -72,6 +72,9 @@ def get_parse_udf() -> ColumnFunction:
     """A message (string, or binary) → map<string, string>, as ``parse_message`` gives it.
 
     What cannot be read does not end the query: its map has the key ``parse_error`` alone, with the reason.
+
+    Spark converts a whole batch of rows before it takes a result: ``spark.sql.execution.arrow.maxRecordsPerBatch`` of
+    about 100 instead of 10,000 lets it do so while messages are parsed.
     """
     return make_udf(_parse_value, "parse_messages", PARSED_TYPE)
 

@@ -101,8 +101,14 @@ def _settings(given: list[str]) -> dict[str, str]:
         key, equals, value = entry.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set '{entry}' is not KEY=VALUE", hint="--set source.storage_path=/data/hl7")
-        settings[key.strip()] = value
+        settings[key.strip()] = _absolute(value) if key.strip().endswith("_path") else value
     return settings
+
+
+def _absolute(path: str) -> str:
+    """A path as the person at the keyboard means it: from where they are, not from the pipeline's folder."""
+    is_address = "://" in path or path.startswith(("/", "file:")) or not path.strip()
+    return path if is_address else str(Path(path).expanduser().absolute())
 
 
 def _print_report(report: RunReport) -> None:

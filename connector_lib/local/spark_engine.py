@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["EngineSettings", "SparkEngine", "SqlElement"]
 
 _LISTENER_SECONDS = 30
+_LEFT_BEHIND = (
+    *("SPARK_REMOTE", "SPARK_CONNECT_MODE_ENABLED", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS"),
+    "SPARK_TESTING",
+)
+"""Variables of another Spark, perhaps of the process that started this one, that would lead this one astray."""
 _RELATION = re.compile(r"UnresolvedRelation \[([^\]]*)\]")
 _TABLE_KINDS = {True: "streaming table", False: "materialized view"}
 
@@ -79,7 +84,7 @@ class SparkEngine:
         os.environ["SPARK_CONNECT_AUTHENTICATE_TOKEN"] = secrets.token_urlsafe(32)
         # Whatever this machine is called, nothing is looked up and nothing but loopback is bound.
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-        for name in ("SPARK_REMOTE", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_SUBMIT_ARGS", "SPARK_TESTING"):
+        for name in _LEFT_BEHIND:
             os.environ.pop(name, None)
         self._log = settings.log.open("wb")
         self._jvm_process = _start_jvm(settings, self._log)
@@ -286,6 +291,10 @@ def _spark_options(settings: EngineSettings) -> dict[str, str]:
         "spark.hadoop.datanucleus.schema.autoCreateAll": "true",
         "spark.hadoop.hive.metastore.schema.verification": "false",
         "spark.sql.shuffle.partitions": str(settings.cores),
+        # Above the threshold Spark lists files in a job with a task a file: seconds for what takes milliseconds here.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
+        # Bounds what one batch between Spark and Python holds in memory.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
         "spark.sql.sources.default": "parquet",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.pipelines.execution.streamstate.pollingInterval": "1",

@@ -57,7 +57,7 @@ def test_the_commands_run_in_their_order_and_then_the_python(working_directory: 
 @pytest.mark.slow
 @pytest.mark.spark
 def test_make_run_shows_tables_and_a_second_one_reads_nothing_twice(tmp_path: Path) -> None:
-    places = [f"INPUT={tmp_path / 'hl7_in'}", f"WAREHOUSE={tmp_path / 'warehouse'}"]
+    places = ["ARGS=", f"INPUT={tmp_path / 'hl7_in'}", f"WAREHOUSE={tmp_path / 'warehouse'}"]
     first = run(["make", "run", *places], ROOT)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "observations" in first.stdout

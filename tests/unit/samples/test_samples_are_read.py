@@ -11,6 +11,7 @@ from connector_lib.formats.hl7v2.reading import pieces_of, read_message
 from connector_lib.samples.hl7v2 import DAMAGES, FileRecord, Manifest, write_files
 
 EXPECTED_FINDINGS = {
+    "control-characters": {"control-character"},
     "cut-message": {"required-segment-missing", "expected-field-missing"},
     "wrong-batch-counts": {"batch-count", "file-count"},
     "short-encoding-characters": {"encoding-characters"},
