@@ -93,15 +93,19 @@ def nested(column: Column | str, name: str) -> Column:
     return F.from_json(_column(column), get_schema(name))
 
 
-def hl7_timestamp(column: Column | str) -> Column:
+def hl7_timestamp(column: Column | str, zone_of: Column | str | None = None) -> Column:
     """An HL7 time stamp (``YYYY[MM[DD[HH[MM[SS[.S…]]]]]][+/-ZZZZ]``, chapter 2A, DTM) as a timestamp.
 
-    Parts that were not sent count as the earliest; without a zone it is the session's time zone. Anything that is no
-    such time gives NULL and never an error.
+    Parts that were not sent count as the earliest. A time stamp without a zone has that of the time stamp in
+    ``zone_of`` (the standard names MSH-7 of the same message), else the session's time zone. Anything that is no such
+    time gives NULL and never an error.
     """
     text = _column(column)
     digits = F.regexp_extract(text, _TIME, 1)
     zone = F.regexp_extract(text, _TIME, 3)
+    if zone_of is not None:
+        default = F.coalesce(F.regexp_extract(_column(zone_of), _TIME, 3), F.lit(""))
+        zone = F.when(zone == "", default).otherwise(zone)
     iso = F.concat(
         _iso_date(digits),
         F.lit("T"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
+import connector_lib
 from connector_lib import __version__
 from connector_lib.cli import doctor, hl7v2, run, sample, show
 from connector_lib.errors import ConnectorLibError, UsageError
@@ -15,9 +18,10 @@ from connector_lib.errors import ConnectorLibError, UsageError
 __all__ = ["build_app", "run_command"]
 
 _BUG = """\
-this is a bug in connector_lib {version}: {kind}
-  please report it with the command that you typed; '--verbose' shows where it happened
+this is a bug in connector_lib {version}: {kind} in {place}
+  please report it with the command that you typed; 'connector-lib --verbose ...' shows how it came about
 """
+_STOPPED: Final = 130
 
 
 def build_app() -> typer.Typer:
@@ -38,6 +42,9 @@ def build_app() -> typer.Typer:
             bool,
             typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True),
         ] = False,
+        verbose: Annotated[
+            bool, typer.Option("--verbose", help="Where something fails, show where in the code.")
+        ] = False,
     ) -> None:
         """Healthcare messages, REST APIs and event streams as tables."""
 
@@ -49,19 +56,22 @@ def build_app() -> typer.Typer:
 def run_command(arguments: list[str]) -> int:
     """Runs the command and gives its exit code; every error becomes words on the error stream."""
     verbose = "--verbose" in arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a terminal's character set lacks is written as an escape; it is no error.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = build_app()(args=arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("stopped by Ctrl-C\n")
-        return 130
+        code = _STOPPED
     except ConnectorLibError as error:
         if verbose:
             traceback.print_exc()
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
-    except BrokenPipeError:
-        # The reader of our output, such as 'head', has had enough.
-        sys.stderr.close()
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        # The reader of our output, such as 'head', has had enough; click makes this of it.
         return 0
     except Exception as error:  # noqa: BLE001 - the last place where anything can be said
         show = getattr(error, "show", None)
@@ -71,9 +81,19 @@ def run_command(arguments: list[str]) -> int:
             return 2
         if verbose:
             traceback.print_exc()
-        sys.stderr.write(_BUG.format(version=__version__, kind=type(error).__name__))
+        sys.stderr.write(_BUG.format(version=__version__, kind=type(error).__name__, place=_place(error)))
         return 3
+    if code == _STOPPED:
+        # Some versions of typer make an exit code of Ctrl-C, others an exception.
+        sys.stderr.write("stopped by Ctrl-C\n")
     return code if isinstance(code, int) else 0
+
+
+def _place(error: BaseException) -> str:
+    """The innermost line of this package that ``error`` came through."""
+    package = Path(connector_lib.__file__).parent
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if package in Path(frame.filename).parents]
+    return f"{Path(frames[-1].filename).relative_to(package.parent)}:{frames[-1].lineno}"
 
 
 def _print_version(wanted: bool) -> None:

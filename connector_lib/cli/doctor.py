@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from connector_lib.cli.options import DEFAULT_WAREHOUSE
+
 __all__ = ["register"]
 
 _HELP = """\
@@ -23,11 +25,11 @@ Example: connector-lib doctor
 def register(app: typer.Typer) -> None:
     """Adds the command to ``app``."""
 
-    @app.command("doctor", help=_HELP)
+    @app.command("doctor", help=_HELP, short_help="Say what local runs need and how to get it.")
     def doctor(
         warehouse: Annotated[
             Path, typer.Option("--warehouse", metavar="DIR", help="The warehouse folder to look at.")
-        ] = Path("local_warehouse"),
+        ] = DEFAULT_WAREHOUSE,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     ) -> int:
         from connector_lib.local.requirements import check_machine

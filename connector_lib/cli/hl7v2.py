@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NamedTuple
 
 import typer
 
+from connector_lib.cli.output import data_console, visible, write_json_line
 from connector_lib.errors import ParseError, UsageError
 from connector_lib.formats.hl7v2.charset import decode
 from connector_lib.formats.hl7v2.groups import SegmentGroup, groups
@@ -26,7 +26,6 @@ from connector_lib.formats.hl7v2.split import Piece, split_stream
 from connector_lib.validators import CODES, EnvelopeCheck, Finding, validate_message
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
     from rich.tree import Tree
 
@@ -52,9 +51,6 @@ _OUTSIDE: Final = "text outside every message: there is no MSH segment before it
 _STANDARD_INPUT: Final = "-"
 _ROWS_AT_A_TIME: Final = 500
 _LONGEST_VALUE: Final = 300
-_NO_TERMINAL_WIDTH: Final = 250
-"""Columns where the output is no terminal: wide enough that lines stay whole."""
-_CONTROLS: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 class SeverityOption(str, Enum):
@@ -75,7 +71,7 @@ class _ReadPiece(NamedTuple):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to ``app``."""
-    app.command("parse", help=_PARSE_HELP)(_parse)
+    app.command("parse", help=_PARSE_HELP, short_help="Print the messages of an HL7 v2 file as JSON.")(_parse)
     app.command("validate", help=_VALIDATE_HELP)(_validate)
 
 
@@ -216,18 +212,12 @@ def _print_json(piece: Piece, message: Message) -> None:
     }
     for name, value in flat_record(message).items():
         record[name] = json.loads(value) if name in NESTED else value
-    _write_json(record)
+    write_json_line(record)
 
 
 def _print_findings_as_json(found: Iterator[_FoundIn]) -> None:
     for file, index, finding in found:
-        _write_json({"file": file, "message_index": index, **asdict(finding)})
-
-
-def _write_json(record: dict[str, object]) -> None:
-    # A terminal that is not UTF-8 gets escapes instead of an encoding error.
-    is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    typer.echo(json.dumps(record, ensure_ascii=not is_utf8))
+        write_json_line({"file": file, "message_index": index, **asdict(finding)})
 
 
 def _print_findings(found: Iterator[_FoundIn]) -> None:
@@ -235,7 +225,7 @@ def _print_findings(found: Iterator[_FoundIn]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
+    console = data_console()
     styles = {"error": "red", "warning": "yellow", "information": "cyan"}
     for file, entries in groupby(found, key=lambda entry: entry[0]):
         while rows := list(islice(entries, _ROWS_AT_A_TIME)):
@@ -257,7 +247,7 @@ def _print_findings(found: Iterator[_FoundIn]) -> None:
 def _tree_printer() -> Callable[[Piece, Message], None]:
     from rich.tree import Tree
 
-    console = _console()
+    console = data_console()
 
     def show(piece: Piece, message: Message) -> None:
         top = Tree(f"message {piece.index}, at byte {piece.offset}, {message.charset}")
@@ -298,22 +288,8 @@ def _line(place: str, value: str) -> Text:
     if len(value) > _LONGEST_VALUE:
         shown = f"{value[:_LONGEST_VALUE]}… ({len(value):,} characters)"
     # What a message holds must not steer the terminal.
-    shown = _CONTROLS.sub(_picture, shown)
+    shown = visible(shown)
     return Text.assemble((place, "cyan"), "  ", shown)
-
-
-def _picture(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "�"
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _NO_TERMINAL_WIDTH
-    return console
 
 
 def _number(count: int, name: str) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from connector_lib.cli.options import DEFAULT_WAREHOUSE
+from connector_lib.cli.output import data_console
 from connector_lib.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from connector_lib.local.report import RunReport
 
 __all__ = ["register"]
@@ -23,12 +28,10 @@ Reads what is new in the sources since the last run, and keeps the tables in the
 
 Example: connector-lib run pipelines/hl7v2_files --set source.storage_path=/data/hl7
 """
-
-
-_STOPPED = """\
-stopped by Ctrl-C
-  streaming tables keep every batch that was finished, and the next run goes on from there;
-  materialized views that were not finished may be empty until the next run rebuilds them
+_SHORT_KINDS: Final = {"streaming table": "stream", "materialized view": "view"}
+_STOPPED: Final = """\
+streaming tables keep every batch that was finished, and the next run goes on from there;
+materialized views that were not finished may be empty until the next run rebuilds them
 """
 
 
@@ -37,7 +40,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command("run", help=_HELP)
     def run(
-        pipeline_dir: Annotated[Path, typer.Argument(help="The folder that holds spark-pipeline.yml.")],
+        pipeline_dir: Annotated[
+            Path, typer.Argument(metavar="PIPELINE_DIR", help="The folder that holds spark-pipeline.yml.")
+        ],
         settings: Annotated[
             list[str] | None,
             typer.Option("--set", metavar="KEY=VALUE", help="Replace an entry of 'configuration'. May be repeated."),
@@ -47,7 +52,7 @@ def register(app: typer.Typer) -> None:
         ] = False,
         warehouse: Annotated[
             Path, typer.Option("--warehouse", metavar="DIR", help="Where tables and checkpoints are kept.")
-        ] = Path("local_warehouse"),
+        ] = DEFAULT_WAREHOUSE,
         cores: Annotated[
             int | None, typer.Option("--cores", min=1, metavar="N", help="Processors to use; all without it.")
         ] = None,
@@ -80,12 +85,12 @@ def register(app: typer.Typer) -> None:
                 report = run_pipeline(folder, options, observer)
         except KeyboardInterrupt:
             sys.stderr.write(_STOPPED)
-            return 130
+            raise
         if as_json:
             json.dump(report.to_json(), sys.stdout, indent=2)
             sys.stdout.write("\n")
         else:
-            _print_report(report)
+            _print_report(report, warehouse)
         for error in report.errors:
             sys.stderr.write(f"error: {error}\n")
         if report.errors and verbose:
@@ -111,27 +116,26 @@ def _absolute(path: str) -> str:
     return path if is_address else str(Path(path).expanduser().absolute())
 
 
-def _print_report(report: RunReport) -> None:
+def _print_report(report: RunReport, warehouse: Path) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=f"rows of {report.pipeline}: {report.state} in {report.seconds} s",
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for heading in ("dataset", "kind"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("written", "in all", "seconds"):
+    console = data_console()
+    title = f"{report.pipeline}: {report.state} in {report.seconds} s"
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    # A long name is folded, never cut: it is what 'show' is called with.
+    table.add_column("dataset", overflow="fold")
+    with_kinds = len({dataset.kind for dataset in report.datasets}) > 1
+    if with_kinds:
+        table.add_column("kind", no_wrap=True)
+    for heading in ("new rows", "all rows", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for dataset in report.datasets:
         table.add_row(
-            dataset.name,
-            dataset.kind,
+            Text(dataset.name),
+            *([_SHORT_KINDS.get(dataset.kind, dataset.kind)] if with_kinds else []),
             _number(dataset.rows_written),
             _number(dataset.rows),
             "-" if dataset.seconds is None else f"{dataset.seconds:.1f}",
@@ -139,17 +143,31 @@ def _print_report(report: RunReport) -> None:
         )
     console.print(table)
     if report.quality:
-        quality = Table(box=box.SIMPLE_HEAD, title="quality rules")
-        for heading in ("dataset", "rule", "on failure"):
-            quality.add_column(heading)
-        for heading in ("rows checked", "rows failed"):
-            quality.add_column(heading, justify="right")
-        for count in report.quality:
-            quality.add_row(count.dataset, count.rule, count.action, _number(count.checked), _number(count.failed))
-        console.print(quality)
+        console.print(_quality_table(report))
     for note in report.notes:
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(f"tables are in {report.warehouse}; 'connector-lib show TABLE' prints them", soft_wrap=True)
+        console.print(f"note: {note}", soft_wrap=True)
+    where = "" if warehouse == DEFAULT_WAREHOUSE else f" --warehouse {shlex.quote(str(warehouse))}"
+    console.print(f"'connector-lib show TABLE{where}' prints rows of a table", soft_wrap=True)
+
+
+def _quality_table(report: RunReport) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD, title="quality rules", title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for heading in ("dataset", "rule"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("on failure", no_wrap=True)
+    for heading in ("checked", "failed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for count in report.quality:
+        table.add_row(
+            Text(count.dataset), Text(count.rule), count.action, _number(count.checked), _number(count.failed)
+        )
+    return table
 
 
 def _number(value: int | None) -> str:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from connector_lib.cli.options import DEFAULT_WAREHOUSE
+from connector_lib.cli.output import data_console, visible, write_json_line
+from connector_lib.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["register"]
 
@@ -19,20 +26,25 @@ Print rows of a table that a local run made; without TABLE, the names of the tab
 
 Reads the files that Spark has committed, without starting it.
 
-Example: connector-lib show observations --limit 5
+Example: connector-lib show observations --columns code_text,value,units --limit 5
 """
+_NARROWEST: Final = 12
+"""Signs that a value is given at least before the table is turned upright."""
 
 
 def register(app: typer.Typer) -> None:
     """Adds the command to ``app``."""
 
-    @app.command("show", help=_HELP)
+    @app.command("show", help=_HELP, short_help="Print rows of a table that a local run made.")
     def show(
-        table: Annotated[str | None, typer.Argument(help="The table, such as 'observations'.")] = None,
+        table: Annotated[str | None, typer.Argument(metavar="TABLE", help="The table, such as 'observations'.")] = None,
         warehouse: Annotated[
             Path,
             typer.Option("--warehouse", metavar="DIR", help="The folder that the run kept its tables in."),
-        ] = Path("local_warehouse"),
+        ] = DEFAULT_WAREHOUSE,
+        columns: Annotated[
+            str | None, typer.Option("--columns", metavar="A,B,C", help="Only these columns, in this order.")
+        ] = None,
         limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="How many rows.")] = 10,
         as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     ) -> None:
@@ -41,9 +53,11 @@ def register(app: typer.Typer) -> None:
         require_module("pyarrow", extra="local")
         from connector_lib.local.journal import Journal
         from connector_lib.local.lock import WarehouseLock
-        from connector_lib.local.tables import find_table, read_rows, stored_tables
+        from connector_lib.local.tables import count_rows, find_table, read_rows, stored_tables
         from connector_lib.local.warehouse import existing_warehouse
 
+        if table is None and columns is not None:
+            raise UsageError("--columns needs a table", hint=f"connector-lib show TABLE --columns {columns}")
         place = existing_warehouse(warehouse)
         lock = WarehouseLock(
             place.root / "lock",
@@ -59,18 +73,40 @@ def register(app: typer.Typer) -> None:
                 return
             found = find_table(place, table)
             rows = read_rows(found, limit)
+            total = count_rows(found)
             unfinished = [view for run in Journal(place.journal).interruptions() for view in run.materialized_views]
         if found.name in unfinished:
             typer.echo(
                 f"note: the run that was to rebuild '{found.name}' did not finish; the next run rebuilds it",
                 err=True,
             )
+        if columns is not None and rows.column_names:
+            rows = rows.select(_chosen(columns, rows.column_names, found.name))
         values = [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist()]
         if as_json:
             for row in values:
-                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
-            return
-        _print_rows(found.name, rows.column_names, values)
+                write_json_line(row)
+        else:
+            _print_rows(found.name, rows.column_names, values)
+        if len(values) < total:
+            typer.echo(f"{len(values):,} of {total:,} rows; '--limit N' prints more", err=True)
+
+
+def _chosen(wanted: str, there: list[str], table: str) -> list[str]:
+    """The columns that ``wanted``, a list with commas, names in any case; each once, in its order."""
+    by_name = {name.lower(): name for name in there}
+    chosen: dict[str, None] = {}
+    for name in filter(None, (part.strip() for part in wanted.split(","))):
+        if name.lower() not in by_name:
+            near = get_close_matches(name.lower(), by_name, n=1)
+            meant = f"did you mean '{by_name[near[0]]}'? " if near else ""
+            raise UsageError(
+                f"the table '{table}' has no column '{name}'", hint=f"{meant}its columns: {', '.join(there)}"
+            )
+        chosen[by_name[name.lower()]] = None
+    if not chosen:
+        raise UsageError("--columns names no column", hint=f"its columns: {', '.join(there)}")
+    return list(chosen)
 
 
 def _plain(value: Any) -> Any:
@@ -93,39 +129,45 @@ def _plain(value: Any) -> Any:
 
 def _print_rows(name: str, columns: list[str], rows: list[dict[str, Any]]) -> None:
     from rich import box
-    from rich.console import Console
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=sys.stdout, highlight=False)
+    console = data_console()
     if not rows:
-        console.print(f"{name}: no rows", markup=False)
+        console.print(f"{name}: no rows")
         return
-    fitting = max(1, console.width // _NARROWEST)
-    if len(columns) > fitting:
+    cells = [[_cell(row[column]) for column in columns] for row in rows]
+    widest = _widest_column(console.width, [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)])
+    if widest is None:
         _print_upright(console, columns, rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, title=f"{name}: {len(rows)} rows")
+    table = Table(box=box.SIMPLE_HEAD, title=Text(name), title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
-        table.add_column(Text(column), no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(Text(_cell(row[column])) for column in columns))
+        table.add_column(Text(column), no_wrap=True, overflow="ellipsis", max_width=widest)
+    for row_cells in cells:
+        table.add_row(*map(Text, row_cells))
     console.print(table)
 
 
-_NARROWEST = 12
-"""Columns narrower than this many signs cannot be read."""
+def _widest_column(width: int, contents: list[int]) -> int | None:
+    """How wide a column may be at most, so that columns of these contents fit into ``width``; None where they
+    become too narrow to be read.
+    """
+    # Two blanks between columns, and one at each edge.
+    room = width - 2 * len(contents)
+    candidates = range(room, _NARROWEST - 1, -1)
+    return next((most for most in candidates if sum(min(most, content) for content in contents) <= room), None)
 
 
-def _print_upright(console: Any, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _print_upright(console: Console, columns: list[str], rows: list[dict[str, Any]]) -> None:
     """One line a value, for tables with more columns than the terminal has room for."""
     width = max(len(column) for column in columns)
     for number, row in enumerate(rows, start=1):
-        console.print(f"row {number}", markup=False)
+        console.print(f"row {number}")
         for column in columns:
             if row[column] is not None:
-                text = f"  {column:<{width}}  {_cell(row[column])}"
-                console.print(text, markup=False, no_wrap=True, overflow="ellipsis")
+                console.print(f"  {column:<{width}}  {_cell(row[column])}", no_wrap=True, overflow="ellipsis")
 
 
 def _cell(value: Any) -> str:
@@ -133,4 +175,4 @@ def _cell(value: Any) -> str:
         return ""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
     # A message's carriage returns would tear the terminal's lines apart.
-    return text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+    return visible(text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t"))

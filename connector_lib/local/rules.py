@@ -22,7 +22,7 @@ from typing import Any
 from connector_lib.errors import PipelineRuleError
 from connector_lib.local.definitions import Definitions, FlowDefinition, SourceLine, relations_in
 
-__all__ = ["check_rules"]
+__all__ = ["check_rules", "tables_read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _check_query(
     tables_in_sql: Callable[[str], list[str]],
 ) -> None:
     for kind, relation in _earlyrelations_in(flow.relation):
-        for name in _tables_read(relation, tables_in_sql):
+        for name in tables_read(relation, tables_in_sql):
             dataset = own.get(full_name(name).lower())
             if dataset is not None:
                 raise _early_call_error(flow, _EARLY_CALLS[kind], dataset)
@@ -109,7 +109,8 @@ def _earlyrelations_in(message: Any) -> Iterator[tuple[str, Any]]:
             yield kind, relation
 
 
-def _tables_read(message: Any, tables_in_sql: Callable[[str], list[str]]) -> Iterator[str]:
+def tables_read(message: Any, tables_in_sql: Callable[[str], list[str]]) -> Iterator[str]:
+    """The names, as written, of the tables that the Connect relation ``message`` reads."""
     for relation in relations_in(message):
         kind = relation.WhichOneof("rel_type")
         if kind == "read" and relation.read.WhichOneof("read_type") == "named_table":

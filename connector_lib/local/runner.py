@@ -26,6 +26,7 @@ from connector_lib.local.lock import WarehouseLock
 from connector_lib.local.machine import memory_of_machine_mb, sensible_cores, sensible_memory_mb
 from connector_lib.local.observer import RunObserver
 from connector_lib.local.quality import ObservedQuality
+from connector_lib.local.reading_order import in_reading_order
 from connector_lib.local.report import DatasetResult, RunReport
 from connector_lib.local.rules import check_rules
 from connector_lib.local.source_files import empty_file_notes
@@ -102,11 +103,11 @@ def _now() -> str:
 
 
 def _interrupted(pipeline: str, since: str, views: tuple[str, ...]) -> str:
-    names = ", ".join(views) if views else "none"
-    return (
-        f"the run of '{pipeline}' that began {since} did not finish; these materialized views may be empty"
-        " until the"
-        f" next run of it rebuilds them: {names}"
+    unfinished = f"the run of '{pipeline}' that began {since} did not finish"
+    if not views:
+        return f"{unfinished}; the next run of it goes on from the last batch that was finished"
+    return f"{unfinished}; these materialized views may be empty until the next run of it rebuilds them: " + ", ".join(
+        views
     )
 
 
@@ -152,7 +153,8 @@ class _Run:
         check_rules(definitions, lambda name: _full_name(name, database), self.engine.tables_in_sql)
         for source, error in definitions.refused:
             raise PipelineRunError(f"{source}: {readable(str(error))}") from error
-        tables = [d for d in definitions.datasets if d.kind in ("streaming table", "materialized view")]
+        ordered = in_reading_order(definitions, lambda name: _full_name(name, database), self.engine.tables_in_sql)
+        tables = [d for d in ordered if d.kind in ("streaming table", "materialized view")]
         if not tables:
             raise ConfigurationError(
                 f"{self.pipeline.root}: the transformation files define no table",
@@ -205,7 +207,7 @@ class _Run:
         except ConnectorLibError as error:
             where = location_in(error, self.pipeline.files)
             raise type(error)(_at(where, error.message), hint=error.hint) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where = location_in(error, self.pipeline.files)
             raise PipelineRunError(_at(where, f"{type(error).__name__}: {readable(str(error))}")) from error
         if any(file.suffix == ".sql" for file in self.pipeline.files):

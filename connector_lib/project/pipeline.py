@@ -7,8 +7,11 @@ Projects").
 
 from __future__ import annotations
 
+import ast
 import difflib
 import glob
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,7 @@ from connector_lib.errors import ConfigurationError, UsageError
 __all__ = ["SPEC_FILE_NAMES", "PipelineFolder", "load_pipeline_folder"]
 
 SPEC_FILE_NAMES = ("spark-pipeline.yml", "spark-pipeline.yaml")
+_SETTING_IN_QUOTES = re.compile(r"""["']([a-z]\w*(?:\.\w+)+)["']""")
 _TRANSFORMATION_SUFFIXES = (".py", ".sql")
 
 
@@ -79,7 +83,9 @@ class PipelineFolder:
 def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = None) -> PipelineFolder:
     """Reads and checks the pipeline folder at ``folder``; ``overrides`` replace entries of ``configuration``.
 
-    Raises :class:`~connector_lib.errors.UsageError` where there is no such folder, and
+    Raises :class:`~connector_lib.errors.UsageError` where there is no such folder, or one of ``overrides`` is no
+    setting of the pipeline: neither Spark's (``spark.…``), nor in ``configuration``, nor named in a transformation
+    file. Raises
     :class:`~connector_lib.errors.ConfigurationError` that names file and key for everything that is wrong in
     it.
 
@@ -93,6 +99,8 @@ def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = Non
     spec_file = _find_spec_file(root)
     spec = _read_spec(spec_file)
     files = _transformation_files(spec_file, spec)
+    _check_python(files)
+    _check_settings(overrides or {}, spec, files)
     return PipelineFolder(
         root=spec_file.parent,
         spec_file=spec_file,
@@ -120,7 +128,8 @@ def _find_spec_file(folder: Path) -> Path:
 
 
 def _nearby(folder: Path) -> str:
-    below = sorted(path.parent for name in SPEC_FILE_NAMES for path in folder.glob(f"*/{name}"))
+    patterns = [f"{above}{name}" for above in ("*/", "*/*/") for name in SPEC_FILE_NAMES]
+    below = sorted(path.parent for pattern in patterns for path in folder.glob(pattern))
     if below:
         return "pipeline folders below it: " + ", ".join(str(path) for path in below[:5])
     return "give the folder that holds spark-pipeline.yml"
@@ -226,6 +235,38 @@ def _transformation_files(spec_file: Path, spec: _Spec) -> tuple[Path, ...]:
                 f"{path}: a transformation file must end in .py or .sql", hint="move it out of the folder"
             )
     return tuple(sorted(found))
+
+
+def _check_python(files: tuple[Path, ...]) -> None:
+    """Finds a syntax error before Spark is started for it."""
+    for file in files:
+        if file.suffix != ".py":
+            continue
+        try:
+            with warnings.catch_warnings():
+                # Python warns again when the file is run.
+                warnings.simplefilter("ignore")
+                ast.parse(file.read_bytes(), filename=str(file))
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            where = file if line is None else f"{file}:{line}"
+            raise ConfigurationError(f"{where}: not valid Python: {getattr(error, 'msg', error)}") from None
+
+
+def _check_settings(given: Mapping[str, str], spec: _Spec, files: tuple[Path, ...]) -> None:
+    """Finds a misspelt setting, which nothing would ever read."""
+    text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+    named = set(_SETTING_IN_QUOTES.findall(text)) | spec.configuration.keys()
+    for key in given:
+        if key in named or key.startswith("spark."):
+            continue
+        near = difflib.get_close_matches(key, named, n=1)
+        meant = f"did you mean '{near[0]}'? " if near else ""
+        raise UsageError(
+            f"the pipeline '{spec.name}' has no setting '{key}'",
+            hint=f"{meant}it has {', '.join(sorted(named)) or 'none'}, and those of Spark ('spark.…');"
+            " others have to be under 'configuration' in its spark-pipeline.yml",
+        )
 
 
 def _matching_files(root: Path, pattern: str) -> list[Path]:

@@ -43,7 +43,7 @@ from pyspark.sql.types import (
 )
 
 from connector_lib.formats.hl7v2.reading import PieceTuple, ReadMessage, pieces_of, read_message
-from connector_lib.formats.hl7v2.record_types import NESTED
+from connector_lib.formats.hl7v2.record_types import NESTED, PATIENT
 from connector_lib.schemas import FIELDS_TYPE, FINDINGS_TYPE, PARSED_TYPE
 from connector_lib.spark_utils import hl7_date, hl7_number, hl7_timestamp, make_udf, nested
 from connector_lib.tables.hl7v2_columns import (
@@ -56,7 +56,6 @@ from connector_lib.tables.hl7v2_columns import (
     INTEGERS,
     NUMBERS,
     OTHER_LISTS,
-    PATIENT,
     VISIT,
 )
 
@@ -104,7 +103,9 @@ _READ = StructType(
 )
 _PLACE = ("_source_file", "_message_index")
 _HEADER = ("message_control_id", "message_type", "trigger_event", "version", "sending_application", "sending_facility")
-_NO_CONTENT = "the file is too large to be read: "
+_TOO_LARGE = (
+    "%s bytes: more than a file may have. Split it, or raise source.max_file_bytes and send it under a new name"
+)
 
 
 def received(files: DataFrame) -> DataFrame:
@@ -121,7 +122,7 @@ def received(files: DataFrame) -> DataFrame:
     read_udf = make_udf(_read_value, "read_messages", _READ)
     too_large = F.when(
         F.col("content").isNull(),
-        F.concat(F.lit(_NO_CONTENT), F.format_number("_file_size", 0), F.lit(" bytes; raise source.max_file_bytes")),
+        F.format_string(_TOO_LARGE, F.format_number("_file_size", 0)),
     )
     pieces = files.select("_source_file", too_large.alias("too_large"), split_udf("content").alias("pieces")).select(
         "_source_file", "too_large", F.explode_outer("pieces").alias("piece")
@@ -204,14 +205,14 @@ def reports(received: DataFrame) -> DataFrame:
 def observations(received: DataFrame) -> DataFrame:
     """One row an OBX of any message, with its order. ``value`` is OBX-5 as sent (its first repetition), ``values``
     all of them; ``value_number`` and ``value_time`` are filled where OBX-2 says that it is a number or a time."""
-    numeric = F.col("element.value_type").isin("NM", "SN", "SI")
+    numeric = F.col("element.value_type").isin("NM", "SI")
     temporal = F.col("element.value_type").isin("DT", "TS", "DTM")
     return _one_row_an_element(
         _messages(received).where("parsed.observations IS NOT NULL"),
         "observations",
         ("patient_id", "patient_name", "visit_number"),
         F.when(numeric, hl7_number("element.value")).alias("value_number"),
-        F.when(temporal, hl7_timestamp("element.value")).alias("value_time"),
+        F.when(temporal, _time(F.col("element.value"))).alias("value_time"),
     )
 
 
@@ -271,11 +272,7 @@ def _family(received: DataFrame, table: str) -> DataFrame:
 
 def _header(names: Iterable[str] = _HEADER) -> list[Column]:
     columns = [F.col("parsed")[name].alias(name) for name in names]
-    return (
-        [*columns, hl7_timestamp(F.col("parsed")["message_time"]).alias("message_time")]
-        if names is _HEADER
-        else columns
-    )
+    return [*columns, _time(F.col("parsed")["message_time"]).alias("message_time")] if names is _HEADER else columns
 
 
 def _one_row_a_message(messages: DataFrame, scalars: Iterable[str], lists: Iterable[str]) -> DataFrame:
@@ -293,12 +290,12 @@ def _one_row_an_element(messages: DataFrame, kind: str, scalars: Iterable[str], 
         *_PLACE, "parsed", "_ingest_timestamp", F.explode_outer(nested(F.col("parsed")[kind], kind)).alias("element")
     )
     record_type = NESTED[kind]
-    arrays = (*record_type.lists, *record_type.parts)
+    arrays = (*record_type.lists, *(part for part in record_type.parts if part != "patient"))
     taken = set(record_type.names)
     return exploded.select(
         *_PLACE,
         *_header(),
-        *(_typed(name, F.col("parsed")[name]) for name in scalars if name not in taken),
+        *(_typed(name, _scalar(name, "patient" in record_type.parts)) for name in scalars if name not in taken),
         *(_typed(name, F.col("element")[name]) for name in record_type.names),
         *(F.col("element")[name].alias(name) for name in arrays),
         *more,
@@ -306,9 +303,18 @@ def _one_row_an_element(messages: DataFrame, kind: str, scalars: Iterable[str], 
     )
 
 
+def _scalar(name: str, has_patient: bool) -> Column:
+    """A value of the message; of several patients that of the one whom the element is about."""
+    value = F.col("parsed")[name]
+    if not has_patient or name not in PATIENT:
+        return value
+    patient = F.get(F.col("element")["patient"], F.lit(0))
+    return F.when(patient.isNotNull(), patient[name]).otherwise(value)
+
+
 def _typed(name: str, column: Column) -> Column:
     if name.endswith("_time") or name == "time":
-        return hl7_timestamp(column).alias(name)
+        return _time(column).alias(name)
     if name.endswith("_date"):
         return hl7_date(column).alias(name)
     if name in NUMBERS:
@@ -316,6 +322,11 @@ def _typed(name: str, column: Column) -> Column:
     if name in INTEGERS:
         return column.cast("int").alias(name)
     return column.alias(name)
+
+
+def _time(column: Column) -> Column:
+    """A time stamp of a message. One without a zone has that of MSH-7, where this has one (chapter 2A, DTM)."""
+    return hl7_timestamp(column, zone_of=F.col("parsed")["message_time"])
 
 
 def _members(struct: str, names: Iterable[str]) -> list[Column]:

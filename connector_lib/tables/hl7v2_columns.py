@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from connector_lib.formats.hl7v2.record_types import PATIENT
+
 __all__ = [
     "ADT",
     "ADT_LISTS",
@@ -15,7 +17,6 @@ __all__ = [
     "INTEGERS",
     "NUMBERS",
     "OTHER_LISTS",
-    "PATIENT",
     "VISIT",
 ]
 
@@ -30,11 +31,6 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 }
 """Table → the message types (MSH-9.1) it holds. All other messages are in ``other_messages``."""
 
-PATIENT: Final = (
-    *("patient_id", "patient_id_authority", "patient_id_type", "patient_name", "family_name", "given_name"),
-    *("middle_name", "birth_date", "sex"),
-)
-
 VISIT: Final = (
     *("patient_class", "location", "point_of_care", "room", "bed", "location_facility", "admission_type"),
     *("prior_location", "attending_doctor_id", "attending_doctor_name", "referring_doctor_id", "hospital_service"),
@@ -48,7 +44,7 @@ ADT: Final = (
     *("prior_patient_id", "prior_account_number", "prior_visit_number", *VISIT),
 )
 ADT_LISTS: Final = (
-    *("patient_identifiers", "next_of_kin", "diagnoses", "allergies", "insurances", "procedures", "notes"),
+    *("patient_identifiers", "next_of_kin", "diagnoses", "allergies", "insurances", "procedures", "merges", "notes"),
     "z_segments",
 )
 

@@ -53,6 +53,11 @@ def plain(value: Any) -> Any:
     return [plain(part) for part in value] if isinstance(value, list) else value
 
 
+def at(*parts: int) -> datetime.datetime:
+    """A time as Spark's Python side gives it: in the session's zone (UTC here), and without one."""
+    return datetime.datetime(*parts)  # type: ignore[arg-type]  # noqa: DTZ001
+
+
 def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
     rows = [plain(row) for row in frame.collect()]
     for row in rows:
@@ -123,8 +128,8 @@ def test_observations_are_typed_and_know_their_order_and_notes(received: DataFra
     rows = rows_of(hl7v2.observations(received))
     assert [row["value"] for row in rows] == ["13.5", "20260103", "about 7"]
     assert [row["value_number"] for row in rows] == [13.5, None, None]
-    assert rows[1]["value_time"] == datetime.datetime(2026, 1, 3)
-    assert rows[0]["observed_time"] == datetime.datetime(2026, 1, 2)
+    assert rows[1]["value_time"] == at(2026, 1, 3)
+    assert rows[0]["observed_time"] == at(2026, 1, 2)
     assert [row["notes"] for row in rows] == [["checked twice"], None, None]
     assert {(row["placer_order_number"], row["order_code"], row["patient_id"]) for row in rows} == {("P1", "CBC", "12")}
 
@@ -132,7 +137,7 @@ def test_observations_are_typed_and_know_their_order_and_notes(received: DataFra
 def test_an_adt_message_is_one_typed_row(received: DataFrame) -> None:
     [row] = rows_of(hl7v2.adt(received))
     assert row["birth_date"] == datetime.date(1980, 2, 29)
-    assert row["admit_time"] == datetime.datetime(2026, 1, 1)
+    assert row["admit_time"] == at(2026, 1, 1)
     assert row["family_name"] == "DOE"
     assert row["patient_name"] == "DOE&von&DOE^JANE"
     assert (row["patient_class"], row["visit_number"]) == ("I", "V7")
@@ -149,3 +154,41 @@ def test_an_order_message_without_orders_keeps_a_row(spark: SparkSession) -> Non
     received = hl7v2.received(files(spark, f"{HEADER.format('ORM^O01', '1')}\r{PATIENT}".encode()))
     [row] = rows_of(hl7v2.orders(received))
     assert (row["message_control_id"], row["order_control"], row["patient_id"]) == ("1", None, "12")
+
+
+def test_a_row_is_about_the_patient_that_its_segment_stands_behind(spark: SparkSession) -> None:
+    lines = [HEADER.format("ORU^R01", "1"), "PID|1||7||DOE^JANE", "OBR|1|||A", "OBX|1|NM|A||1"]
+    lines += ["PID|2||8||ROE^RAY", "OBR|1|||B", "OBX|1|NM|B||2"]
+    received = hl7v2.received(files(spark, "\r".join(lines).encode()))
+    assert [(row["value"], row["patient_id"]) for row in rows_of(hl7v2.observations(received))] == [
+        ("1", "7"),
+        ("2", "8"),
+    ]
+    assert [(row["code"], row["patient_name"]) for row in rows_of(hl7v2.reports(received))] == [
+        ("A", "DOE^JANE"),
+        ("B", "ROE^RAY"),
+    ]
+
+
+def test_a_time_without_a_zone_has_the_zone_of_the_message(spark: SparkSession) -> None:
+    text = BATCH.replace("20260102030405|", "20260102030405+0200|").replace("|||20260102\r", "|||20260102101010\r")
+    received = hl7v2.received(files(spark, text.encode()))
+    rows = rows_of(hl7v2.observations(received))
+    assert rows[0]["message_time"] == at(2026, 1, 2, 1, 4, 5)
+    assert rows[0]["observed_time"] == at(2026, 1, 2, 8, 10, 10)
+
+
+def test_a_small_message_that_grows_too_long_is_in_quarantine_whole(spark: SparkSession) -> None:
+    lines = [HEADER.format("ORU^R01", "1"), f"OBR|1|{'p' * 10_000}||CBC", *["OBX|1|NM|A||1"] * 2_500]
+    content = "\r".join(lines).encode()
+    [row] = rows_of(hl7v2.quarantine(hl7v2.received(files(spark, content))))
+    assert row["content"] == content
+
+
+def test_a_file_that_holds_no_message_is_a_finding(spark: SparkSession) -> None:
+    received = hl7v2.received(files(spark, b" \r\n\r\n", b"BHS|^~\\&|LAB\rBTS|0\r"))
+    rows = rows_of(hl7v2.findings(received))
+    assert [(row["_source_file"], row["code"]) for row in rows] == [
+        ("/in/0.hl7", "no-message"),
+        ("/in/1.hl7", "no-message"),
+    ]

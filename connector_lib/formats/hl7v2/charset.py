@@ -112,8 +112,10 @@ def codec_for(name: str) -> str | None:
         if codec is not None:
             found.append(codec)
     # The first name is the default set; later ones are switched to within the text, by ISO 2022.
-    richer = [codec for codec in found if codec.startswith("iso2022")]
-    return next(iter(richer or found), None)
+    switched = [codec for codec in found if codec.startswith("iso2022")]
+    # Every set that is no ISO 2022 holds ASCII, so that one named beside ASCII reads the bytes of both.
+    others = [codec for codec in found if codec != "ascii"]
+    return next(iter(switched or others or found), None)
 
 
 def decode(content: bytes, marked: str = "") -> DecodedText:

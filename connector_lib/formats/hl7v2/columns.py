@@ -13,17 +13,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import compress
 from operator import getitem
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from connector_lib.formats.hl7v2.message import Delimiters, part_of
 from connector_lib.formats.hl7v2.record_types import Column
 
-__all__ = ["ScalarColumns", "SegmentColumns", "json_list", "json_of", "repetitions_of"]
+__all__ = ["Memory", "ScalarColumns", "SegmentColumns", "json_list", "json_of", "repetitions_of"]
 
 _LONGEST_REMEMBERED: Final = 80
 """Characters. Longer texts are free text, which seldom comes again."""
-_MOST_REMEMBERED: Final = 1024
-"""Texts a field. With the bound above, what is remembered of a field stays at about a mebibyte at most."""
+_MOST_REMEMBERED: Final = 4096
+"""Texts of all fields together, for messages with the same separators. With the bound above they take about four
+mebibytes at most."""
 
 _ESCAPED_IN_JSON: Final = '"\\\\\x00-\x1f'
 """What cannot stand in a JSON string as it is; a set of characters for a regular expression."""
@@ -50,12 +51,34 @@ def repetitions_of(text: str, delimiters: Delimiters) -> list[str | None]:
     return [part_of(one, 0, 0, delimiters) for one in (text.split(separator) if separator else (text,))]
 
 
+class Memory:
+    """A bound on what is remembered of texts, for several :class:`SegmentColumns` together: at the bound all is
+    forgotten. Texts that come again are soon read again, those that do not come again are gone."""
+
+    __slots__ = ("_remembered", "left")
+
+    def __init__(self) -> None:
+        self.left = _MOST_REMEMBERED
+        """How many more texts can be remembered."""
+        self._remembered: list[dict[str, Any]] = []
+
+    def bound(self, remembered: dict[str, Any]) -> None:
+        """Counts what is put into ``remembered`` from now on; whoever does so takes one from :attr:`left`."""
+        self._remembered.append(remembered)
+
+    def forget(self) -> None:
+        for remembered in self._remembered:
+            remembered.clear()
+        self.left = _MOST_REMEMBERED
+
+
 class SegmentColumns:
     """Some columns of one kind of segment, for messages with the same separators.
 
     ``columns`` are ``(name, field, component)``, component 0 being the whole field repetition; ``repeated``
     are ``(name, field)``, lists with an element a repetition. Columns other than lists are of the first
-    repetition. A value is given as ``Message.get`` gives it; one that was not sent is not there.
+    repetition. A value is given as ``Message.get`` gives it; one that was not sent is not there. ``memory`` is a bound
+    shared with others.
 
     >>> from connector_lib.formats.hl7v2.message import parse
     >>> columns = SegmentColumns((("code", 3, 1), ("code_text", 3, 2)), (), parse("MSH|^~\\\\&|").delimiters)
@@ -65,13 +88,20 @@ class SegmentColumns:
 
     __slots__ = ("_members", "_named_members")
 
-    def __init__(self, columns: Sequence[Column], repeated: Sequence[tuple[str, int]], delimiters: Delimiters) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        repeated: Sequence[tuple[str, int]],
+        delimiters: Delimiters,
+        memory: Memory | None = None,
+    ) -> None:
+        memory = memory or Memory()
         numbers = (*(number for _, number, _ in columns), *(number for _, number in repeated))
         self._named_members: list[_NamedMembers] = []
         for number in range(max(numbers, default=-1) + 1):
             lists = tuple(name for name, field in repeated if field == number)
-            self._named_members.append(_NamedMembers(_field_columns(number, columns), lists, delimiters))
-        self._members = [_Members(named) for named in self._named_members]
+            self._named_members.append(_NamedMembers(_field_columns(number, columns), lists, delimiters, memory))
+        self._members = [_Members(named, memory) for named in self._named_members]
 
     def named_members(self, row: Sequence[str]) -> dict[str, str]:
         """Name → the column as a member of a JSON object, such as ``"code":"GLU"``."""
@@ -97,7 +127,7 @@ class ScalarColumns:
     >>> from connector_lib.formats.hl7v2.message import parse
     >>> values: dict[str, str] = {}
     >>> columns = ScalarColumns((("sex", 8, 1),), parse("MSH|^~\\&|").delimiters)
-    >>> columns.read("PID|1|||||||F".split("|"), values)
+    >>> columns.read("PID|1|||||||F".split("|"), "PID|1|||||||F", values)
     >>> values
     {'sex': 'F'}
     """
@@ -108,9 +138,13 @@ class ScalarColumns:
         self._separators = _separators(delimiters)
         self._fields = tuple(_field_columns(number, columns) for number in sorted({column[1] for column in columns}))
 
-    def read(self, row: Sequence[str], values: dict[str, str]) -> None:
-        """Puts name → value into ``values``."""
-        _read(row, self._fields, self._separators, values)
+    def read(self, row: Sequence[str], text: str, values: dict[str, str]) -> None:
+        """Puts name → value into ``values``. ``text`` is the part of the segment that has the columns, as sent."""
+        separators = self._separators
+        if separators.subcomponent in text or separators.escape in text:
+            _read(row, self._fields, separators, values)
+        else:
+            _read_whole_components(row, self._fields, separators, values)
 
 
 class _Field(NamedTuple):
@@ -162,8 +196,7 @@ def _separators(delimiters: Delimiters) -> _Separators:
 
 
 def _read(row: Sequence[str], fields: Sequence[_Field], separators: _Separators, values: dict[str, str]) -> None:
-    """Puts the columns that were sent into ``values``. This loop is where reading scalar values spends its
-    time."""
+    """Puts the columns that were sent into ``values``."""
     between_components, between_repetitions, between_subcomponents, mark, unescape = separators
     size = len(row)
     for number, of_all, of_one, of_first, of_components, last_component in fields:
@@ -200,16 +233,51 @@ def _read(row: Sequence[str], fields: Sequence[_Field], separators: _Separators,
                 values[name] = text
 
 
+def _read_whole_components(
+    row: Sequence[str], fields: Sequence[_Field], separators: _Separators, values: dict[str, str]
+) -> None:
+    """As :func:`_read`, where no text has subcomponents or escape sequences. Most have none, and looking for them in
+    each value would take a third of the time of reading."""
+    between_components, between_repetitions = separators.component, separators.repetition
+    size = len(row)
+    for number, of_all, of_one, _, of_components, last_component in fields:
+        if number >= size:
+            return
+        text = row[number]
+        if not text:
+            continue
+        if between_repetitions in text:
+            text = text[: text.index(between_repetitions)]
+        if between_components not in text:
+            if text:
+                for name in of_one:
+                    values[name] = text
+            continue
+        for name in of_all:
+            values[name] = text
+        components = text.split(between_components, last_component)
+        count = len(components)
+        for name, component in of_components:
+            if component < count and (part := components[component]):
+                values[name] = part
+
+
 class _Remembered(dict[str, _Outcome]):
     """What was read of the texts that a field last had."""
 
-    __slots__ = ()
+    __slots__ = ("memory",)
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        memory.bound(self)
 
     def __missing__(self, text: str) -> _Outcome:
         outcome = self.read(text)
         if len(text) <= _LONGEST_REMEMBERED:
-            if len(self) >= _MOST_REMEMBERED:
-                self.clear()
+            memory = self.memory
+            if not memory.left:
+                memory.forget()
+            memory.left -= 1
             self[text] = outcome
         return outcome
 
@@ -220,27 +288,32 @@ class _Remembered(dict[str, _Outcome]):
 class _NamedMembers(_Remembered[dict[str, str]]):
     """Text of a field → name → the column as a member of a JSON object."""
 
-    __slots__ = ("columns", "delimiters", "lists", "not_literal", "not_plain", "separators")
+    __slots__ = ("columns", "delimiters", "fields", "lists", "not_plain", "not_whole", "separators")
 
-    def __init__(self, columns: _Field, lists: Sequence[str], delimiters: Delimiters) -> None:
+    def __init__(self, columns: _Field, lists: Sequence[str], delimiters: Delimiters, memory: Memory) -> None:
+        super().__init__(memory)
         self.columns = columns._replace(number=0)
+        self.fields = (self.columns,)
         self.lists = lists
         self.delimiters = delimiters
         self.separators = _separators(delimiters)
         parts = delimiters.component + delimiters.repetition + delimiters.subcomponent
-        self.not_literal = re.compile(f"[{_ESCAPED_IN_JSON}{re.escape(delimiters.escape)}]").search
-        """Finds what HL7 or JSON writes as an escape sequence."""
+        inner = re.escape(delimiters.escape + delimiters.subcomponent)
+        self.not_whole = re.compile(f"[{_ESCAPED_IN_JSON}{inner}]").search
+        """Finds subcomponents, and what HL7 or JSON writes as an escape sequence: without any, the values are parts of
+        the text, and the JSON of each is the value between two quotes."""
         self.not_plain = re.compile(f"[{_ESCAPED_IN_JSON}{re.escape(delimiters.escape + parts)}]").search
-        """Finds that too, and separators: without any, the JSON is the text between two quotes."""
+        """Finds that and the other separators: without any, the JSON is the text between two quotes."""
 
     def read(self, text: str) -> dict[str, str]:
         if self.not_plain(text) is None and not self.lists:
             return {name: f'"{name}":"{text}"' for name in self.columns.of_one}
         values: dict[str, str] = {}
-        _read((text,), (self.columns,), self.separators, values)
-        if self.not_literal(text) is None:
+        if self.not_whole(text) is None:
+            _read_whole_components((text,), self.fields, self.separators, values)
             members = {name: f'"{name}":"{value}"' for name, value in values.items()}
         else:
+            _read((text,), self.fields, self.separators, values)
             members = {name: f'"{name}":{json_of(value)}' for name, value in values.items()}
         if self.lists:
             repetitions = json_list(repetitions_of(text, self.delimiters))
@@ -253,7 +326,8 @@ class _Members(_Remembered[str]):
 
     __slots__ = ("around", "named", "not_plain")
 
-    def __init__(self, named: _NamedMembers) -> None:
+    def __init__(self, named: _NamedMembers, memory: Memory) -> None:
+        super().__init__(memory)
         self.named = named
         self.not_plain = named.not_plain
         plain = [f',"{name}":"\0"' for name in named.columns.of_one] + [f',"{name}":["\0"]' for name in named.lists]

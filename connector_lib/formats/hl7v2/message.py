@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from connector_lib.errors import ParseError, PathError
-from connector_lib.formats.hl7v2.charset import decode
+from connector_lib.formats.hl7v2.charset import codec_for, decode
 from connector_lib.formats.hl7v2.escapes import make_unescape
 
 __all__ = ["Delimiters", "FieldValue", "Message", "Path", "Segment", "parse", "parse_path"]
@@ -338,11 +338,12 @@ class Message:
         return self.text
 
 
-def parse(text: str | bytes, charset: str = "utf-8") -> Message:
+def parse(text: str | bytes, charset: str | None = None) -> Message:
     """Reads one message. Bytes are decoded as :func:`~connector_lib.formats.hl7v2.charset.decode` says.
 
-    ``charset`` is the codec of the bytes in ``\\X..\\`` escapes, for a text that somebody else has decoded.
-    Byte order mark, blank lines and MLLP framing around the message are passed over.
+    ``charset`` is the codec of the bytes in ``\\X..\\`` escapes, for a text that somebody else has decoded; without it
+    that is the set that MSH-18 names, else UTF-8. Byte order mark, blank lines and MLLP framing around the message
+    are passed over.
 
     Raises :class:`~connector_lib.errors.ParseError` when there is no readable MSH segment.
 
@@ -364,7 +365,16 @@ def parse(text: str | bytes, charset: str = "utf-8") -> Message:
         raise ParseError("MSH is not followed by a field separator", hint="a message starts as in MSH|^~\\&|")
     end = header.find(separator, 4, _HEADER_LIMIT)
     encoding_characters = _first_line(header[4 : end if end >= 0 else _HEADER_LIMIT])
+    if charset is None:
+        hexadecimal = f"{encoding_characters[2:3]}X"
+        charset = _charset_named_in(header, separator) if hexadecimal in header else "utf-8"
     return Message(text, _delimiters(separator, encoding_characters, charset), charset, problem)
+
+
+def _charset_named_in(header: str, separator: str) -> str:
+    fields = _first_line(header).split(separator)
+    # MSH-1 is the separator itself, so MSH-18 is fields[17].
+    return (codec_for(fields[17]) if len(fields) > 17 else None) or "utf-8"
 
 
 def part_of(text: str, component: int, subcomponent: int, delimiters: Delimiters) -> str | None:

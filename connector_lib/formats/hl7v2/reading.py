@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from connector_lib.errors import ParseError
 from connector_lib.formats.hl7v2.charset import decode
+from connector_lib.formats.hl7v2.findings import CODES
 from connector_lib.formats.hl7v2.message import parse
 from connector_lib.formats.hl7v2.records import LONGEST_JSON, flat_record
 from connector_lib.formats.hl7v2.rules import EnvelopeCheck, Finding, validate_message
@@ -26,8 +27,9 @@ FieldTuple = tuple[int, str, int, int, int, int, str]
 FindingTuple = tuple[str, str, "str | None", "int | None", "str | None", str]
 """code, severity, segment, segment index, position, text."""
 
-_KEPT_BYTES: Final = 1_000_000
-"""Above this size a message's bytes are kept beside its text: it may turn out to be too long for ``from_json``."""
+_LARGEST_GROWTH: Final = 12
+"""How many times as long the JSON of a text can be at most: six for ``\\u00XX``, twice since OBX-5 stands there
+twice."""
 _OUTSIDE: Final = "text outside every message: no MSH segment before it"
 
 
@@ -70,6 +72,8 @@ def pieces_of(content: bytes) -> list[PieceTuple]:
             continue
         pieces.append(_piece_tuple(piece, findings))
     at_end = [_finding_tuple(finding) for finding in envelope.end()]
+    if content and not any(piece.message_index is not None for piece in pieces):
+        at_end.append(("no-message", CODES["no-message"].severity, None, None, None, CODES["no-message"].sentence))
     if at_end:
         pieces.append(PieceTuple(None, len(content), None, None, "", None, None, at_end))
     return pieces
@@ -84,9 +88,18 @@ def _piece_tuple(piece: Piece, findings: list[FindingTuple]) -> PieceTuple:
             reason = None
         except ParseError as error:
             reason = error.message
-    kept = piece.content if reason is not None or len(piece.content) > _KEPT_BYTES else None
+    kept = piece.content if reason is not None or _may_be_too_long(piece.content) else None
     message = decoded.text if reason is None else None
     return PieceTuple(piece.index, piece.offset, message, decoded.charset, decoded.problem, reason, kept, findings)
+
+
+def _may_be_too_long(content: bytes) -> bool:
+    """Whether the JSON of a message could be too long for ``from_json``: its bytes are kept then, beside its text.
+
+    A segment may be repeated in the records of all others, as the order is in its observations.
+    """
+    segments = content.count(b"\r") + content.count(b"\n") + 1
+    return len(content) * segments * _LARGEST_GROWTH > LONGEST_JSON
 
 
 def read_message(text: str, charset: str = "utf-8", charset_problem: str = "") -> ReadMessage:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["NESTED", "SCALARS", "Column", "RecordType"]
+__all__ = ["NESTED", "PATIENT", "SCALARS", "Column", "RecordType"]
 
 Column = tuple[str, int, int]
 
@@ -126,6 +126,14 @@ SCALARS: Final[dict[str, tuple[Column, ...]]] = {
 """Plain names → the first segment of that name. Everything else of a message is in the nested records and in
 ``walk()``."""
 
+PATIENT: Final[tuple[str, ...]] = (
+    *("patient_id", "patient_id_authority", "patient_id_type", "patient_name", "family_name", "given_name"),
+    *("middle_name", "birth_date", "sex"),
+)
+"""The columns of PID that say whom something is about."""
+_ABOUT: Final[dict[str, tuple[str, ...]]] = {"patient": PATIENT}
+"""In a message with several PID segments each record has, as an array of one, the patient that it is about."""
+
 _OBSERVATION: Final[tuple[Column, ...]] = (
     ("set_id", 1, 1),
     ("value_type", 2, 1),
@@ -223,6 +231,21 @@ NESTED: Final[dict[str, RecordType]] = {
         },
         context=("patient_set_id",),
         has_notes=True,
+        parts=_ABOUT,
+    ),
+    "merges": RecordType(
+        {
+            "MRG": (
+                ("prior_patient_id", 1, 1),
+                ("prior_patient_id_authority", 1, 4),
+                ("prior_alternate_id", 2, 1),
+                ("prior_account_number", 3, 1),
+                ("prior_visit_number", 5, 1),
+                ("prior_patient_name", 7, 0),
+            )
+        },
+        context=("patient_set_id",),
+        parts=_ABOUT,
     ),
     "diagnoses": RecordType(
         {
@@ -242,6 +265,7 @@ NESTED: Final[dict[str, RecordType]] = {
         },
         context=("parent_segment", "parent_segment_index", "patient_set_id"),
         has_notes=True,
+        parts=_ABOUT,
     ),
     "allergies": RecordType(
         {
@@ -263,12 +287,13 @@ NESTED: Final[dict[str, RecordType]] = {
                 ("severity", 4, 1),
                 ("action_code", 6, 1),
                 ("unique_id", 7, 1),
-                ("identified_date", 11, 1),
+                ("onset_date", 11, 1),
                 ("clinical_status", 17, 1),
             ),
         },
         context=("patient_set_id",),
         repeated={"AL1": (("reactions", 5),), "IAM": (("reactions", 5),)},
+        parts=_ABOUT,
     ),
     "insurances": RecordType(
         {
@@ -300,11 +325,12 @@ NESTED: Final[dict[str, RecordType]] = {
             ),
             "IN3": (
                 ("certification_number", 2, 1),
-                ("certification_begin_date", 10, 1),
-                ("certification_end_date", 11, 1),
+                ("certification_begin_date", 9, 1),
+                ("certification_end_date", 10, 1),
             ),
         },
         context=("patient_set_id",),
+        parts=_ABOUT,
     ),
     "orders": RecordType(
         {
@@ -393,6 +419,7 @@ NESTED: Final[dict[str, RecordType]] = {
         },
         context=("patient_set_id",),
         has_notes=True,
+        parts=_ABOUT,
     ),
     "observations": RecordType(
         {"OBX": _OBSERVATION},
@@ -402,6 +429,7 @@ NESTED: Final[dict[str, RecordType]] = {
         ),
         repeated={"OBX": (("values", 5),)},
         has_notes=True,
+        parts=_ABOUT,
     ),
     "notes": RecordType(
         {"NTE": (("set_id", 1, 1), ("source", 2, 1), ("comment", 3, 0), ("comment_type", 4, 1))},
@@ -440,7 +468,8 @@ NESTED: Final[dict[str, RecordType]] = {
         context=("order_control", "placer_order_number", "filler_order_number", "patient_set_id"),
         has_notes=True,
         parts={
-            "observations": ("set_id", "value_type", "code", "code_text", "value", "units", "status", "observed_time")
+            **_ABOUT,
+            "observations": ("set_id", "value_type", "code", "code_text", "value", "units", "status", "observed_time"),
         },
     ),
     "documents": RecordType(
@@ -467,7 +496,7 @@ NESTED: Final[dict[str, RecordType]] = {
         },
         context=("patient_set_id",),
         has_notes=True,
-        parts={"contents": ("set_id", "value_type", "code", "code_text", "value", "status", "observed_time")},
+        parts={**_ABOUT, "contents": ("set_id", "value_type", "code", "code_text", "value", "status", "observed_time")},
     ),
     "charges": RecordType(
         {
@@ -500,6 +529,7 @@ NESTED: Final[dict[str, RecordType]] = {
         context=("patient_set_id",),
         repeated={"FT1": (("diagnosis_codes", 19), ("procedure_codes", 25))},
         has_notes=True,
+        parts=_ABOUT,
     ),
     "procedures": RecordType(
         {
@@ -522,6 +552,7 @@ NESTED: Final[dict[str, RecordType]] = {
         },
         context=("parent_segment", "parent_segment_index", "charge_set_id", "patient_set_id"),
         has_notes=True,
+        parts=_ABOUT,
     ),
     "z_segments": RecordType({}, context=("text",), repeated={"Z": (("fields", 0),)}),
 }

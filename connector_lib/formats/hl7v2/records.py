@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from connector_lib.formats.hl7v2.columns import (
+    Memory,
     ScalarColumns,
     SegmentColumns,
     json_list,
@@ -23,7 +24,7 @@ from connector_lib.formats.hl7v2.columns import (
 )
 from connector_lib.formats.hl7v2.groups import Structure, structure
 from connector_lib.formats.hl7v2.message import Delimiters, Message, part_of
-from connector_lib.formats.hl7v2.record_types import NESTED, SCALARS, Column
+from connector_lib.formats.hl7v2.record_types import NESTED, PATIENT, SCALARS, Column
 
 __all__ = ["LONGEST_JSON", "Record", "flat_record", "nested_records", "scalars"]
 
@@ -57,6 +58,9 @@ _OBSERVATIONS_IN: Final = {"RXA": "observations", "TXA": "contents"}
 _NOT_NUMBERED: Final = frozenset({"MSH", "MSA", "ORC", "SCH", "RXO", "RXE", "RXD", "RXG"})
 """Segments whose first field is no set id (chapter 2, SI data type)."""
 
+_PHARMACY: Final = frozenset({"RXO", "RXE", "RXD", "RXG"})
+_PHARMACY_COLUMNS: Final = frozenset(name for segment in _PHARMACY for name, _, _ in NESTED["orders"].columns[segment])
+_HEADER_SEPARATORS: Final = len("MSH|^~\\&")
 _NOT_YET: Final = -2
 
 
@@ -80,10 +84,13 @@ def scalars(message: Message) -> dict[str, str]:
 
 def _scalars(message: Message, found: Structure) -> dict[str, str]:
     values: dict[str, str] = {}
-    rows, first = message.rows, found.first
+    rows, texts, first = message.rows, message.segment_texts, found.first
     for segment, columns in _columns(message.delimiters).scalars.items():
         if segment in first:
-            columns.read(rows[first[segment]], values)
+            index = first[segment]
+            # MSH-2 is made of the separators and holds no value.
+            text = texts[index] if segment != "MSH" else texts[index][_HEADER_SEPARATORS:]
+            columns.read(rows[index], text, values)
     if "patient_id" not in values:
         # Before version 2.3.1 many senders filled PID-2 (external id) alone.
         external = message.get("PID-2.1.1") or message.get("PID-4.1.1")
@@ -108,14 +115,15 @@ class _NestedColumns(dict[tuple[str, str], SegmentColumns]):
     """(kind of record, segment) → its columns, for messages with the same separators; made when first asked
     for."""
 
-    def __init__(self, delimiters: Delimiters) -> None:
+    def __init__(self, delimiters: Delimiters, memory: Memory) -> None:
         self.delimiters = delimiters
+        self.memory = memory
 
     def __missing__(self, key: tuple[str, str]) -> SegmentColumns:
         kind, segment = key
         record_type = NESTED[kind]
         repeated = record_type.repeated.get(segment, ())
-        columns = self[key] = SegmentColumns(record_type.columns[segment], repeated, self.delimiters)
+        columns = self[key] = SegmentColumns(record_type.columns[segment], repeated, self.delimiters, self.memory)
         return columns
 
 
@@ -123,16 +131,20 @@ class _Columns:
     """The columns of all records, for messages with the same separators."""
 
     def __init__(self, delimiters: Delimiters) -> None:
+        memory = Memory()
+
         def of(*columns: Column) -> SegmentColumns:
-            return SegmentColumns(columns, (), delimiters)
+            return SegmentColumns(columns, (), delimiters, memory)
 
         self.scalars = {segment: ScalarColumns(columns, delimiters) for segment, columns in SCALARS.items()}
-        self.nested = _NestedColumns(delimiters)
+        self.nested = _NestedColumns(delimiters, memory)
         self.parts = {
             part: of(*(column for column in NESTED["observations"].columns["OBX"] if column[0] in names))
             for record_type in NESTED.values()
             for part, names in record_type.parts.items()
+            if part in _OBSERVATIONS_IN.values()
         }
+        self.about_patient = of(*(column for column in SCALARS["PID"] if column[0] in PATIENT))
         self.patient = of(("patient_set_id", 1, 0))
         self.parent = of(("parent_set_id", 1, 1))
         self.charge = of(("charge_set_id", 1, 1))
@@ -140,7 +152,7 @@ class _Columns:
         self.specimen = of(("specimen_id", 2, 0))
         # A repetition of CX is read like a segment, its components like fields.
         one_level_down = replace(delimiters, component=delimiters.subcomponent, subcomponent="", repetition="")
-        self.identifier = SegmentColumns(_IDENTIFIER, (), one_level_down)
+        self.identifier = SegmentColumns(_IDENTIFIER, (), one_level_down, memory)
 
 
 @lru_cache(maxsize=16)
@@ -161,6 +173,15 @@ class _GrowingRecord:
 
     def add_missing(self, members: dict[str, str]) -> None:
         self.members = {**members, **self.members}
+
+    def add_unless_there(self, members: dict[str, str]) -> None:
+        """Adds the columns of a segment, unless an earlier segment of its kind has any: two must not mix."""
+        if self.members.keys().isdisjoint(members):
+            self.members |= members
+
+    def replace_group(self, names: frozenset[str], members: dict[str, str]) -> None:
+        """Puts the columns of a segment in the place of all that an earlier one of its group gave."""
+        self.members = {name: member for name, member in self.members.items() if name not in names} | members
 
     def append(self, name: str, elements: list[str]) -> None:
         self.lists.setdefault(name, []).extend(elements)
@@ -185,7 +206,7 @@ class _NestedReader:
             "open_order",
             "owner",
         ),
-        *("records", "rows", "runs", "texts", "unfinished"),
+        *("records", "rows", "runs", "several_patients", "texts", "unfinished"),
     )
 
     def __init__(self, message: Message, found: Structure) -> None:
@@ -207,6 +228,7 @@ class _NestedReader:
         self.about_observed = ""
         self.of_patient = ""
         """Members that say which patient a record is about."""
+        self.several_patients = message.names.count("PID") > 1
 
     def read(self) -> dict[str, str]:
         """Name → JSON array."""
@@ -263,19 +285,22 @@ class _NestedReader:
 
     def patient(self, index: int, row: list[str]) -> None:
         self.open_order = None
-        self.of_patient = self.columns.patient.members(row)
+        set_id = self.of_patient = self.columns.patient.members(row)
+        if self.several_patients:
+            self.of_patient += f',"patient":[{{{self.columns.about_patient.members(row)[1:]}}}]'
         component, separator = self.delimiters.component, self.delimiters.repetition
         for number in _IDENTIFIER_FIELDS:
             text = row[number] if number < len(row) else ""
             if not text:
                 continue
-            for repetition, identifier in enumerate(text.split(separator) if separator else [text], start=1):
-                if identifier:
-                    parts = identifier.split(component) if component else [identifier]
-                    self.records["patient_identifiers"].append(
-                        f'{{"segment":"PID","segment_index":"{index}","field":"{number}","repetition":"{repetition}"'
-                        f"{self.of_patient}{self.columns.identifier.members(parts)}}}"
-                    )
+            identifiers = text.split(separator) if separator else [text]
+            parts = [identifier.split(component) if component else [identifier] for identifier in identifiers]
+            self.records["patient_identifiers"] += [
+                f'{{"segment":"PID","segment_index":"{index}","field":"{number}","repetition":"{repetition}"'
+                f"{set_id}{members}}}"
+                for repetition, members in enumerate(self.columns.identifier.members_of_rows(parts), start=1)
+                if identifiers[repetition - 1]
+            ]
 
     def of_patient_segment(self, index: int, row: list[str]) -> None:
         self.add(_KIND_OF[row[0]], index, row, self.of_patient)
@@ -296,7 +321,7 @@ class _NestedReader:
         if insurance is None:
             self.grow("insurances", index, row)
             return
-        insurance.add_missing(self.columns.nested["insurances", row[0]].named_members(row))
+        insurance.add_unless_there(self.columns.nested["insurances", row[0]].named_members(row))
 
     def order_control(self, index: int, row: list[str]) -> None:
         self.open_order = self.grow("orders", index, row)
@@ -307,7 +332,12 @@ class _NestedReader:
         if order is None or order is not self.open_order:
             self.order_control(index, row)
             return
-        order.add_missing(self.columns.nested["orders", row[0]].named_members(row))
+        detail = self.columns.nested["orders", row[0]].named_members(row)
+        if row[0] in _PHARMACY:
+            # What was given or dispensed takes the place of what was asked for, as a whole: doses must not mix.
+            order.replace_group(_PHARMACY_COLUMNS, detail)
+        else:
+            order.add_missing(detail)
         if index in self.comments:
             order.append("notes", self.comments[index])
         self.growing[index] = order
@@ -315,7 +345,7 @@ class _NestedReader:
     def specimen(self, index: int, row: list[str]) -> None:
         order = self.growing.get(self.owner[index])
         if order is not None:
-            order.add_missing(self.columns.nested["orders", "SPM"].named_members(row))
+            order.add_unless_there(self.columns.nested["orders", "SPM"].named_members(row))
             self.growing[index] = order
 
     def route(self, index: int, row: list[str]) -> None:
@@ -324,9 +354,7 @@ class _NestedReader:
         if record is not None:
             kind = "vaccinations" if self.rows[owner][0] == "RXA" else "orders"
             route = self.columns.nested[kind, "RXR"].named_members(row)
-            # The columns are of the first route; a further one must not be mixed into it.
-            if record.members.keys().isdisjoint(route):
-                record.members |= route
+            record.add_unless_there(route)
 
     def observations(self, start: int, end: int) -> None:
         """A run of OBX segments. They are most of most messages, so what they have in common is prepared
@@ -400,6 +428,7 @@ class _NestedReader:
 
 _KIND_OF: Final = {
     "NK1": "next_of_kin",
+    "MRG": "merges",
     "AL1": "allergies",
     "IAM": "allergies",
     "IN1": "insurances",
@@ -411,7 +440,7 @@ _KIND_OF: Final = {
 
 _READERS: Final[dict[str, Callable[[_NestedReader, int, list[str]], None]]] = {
     "PID": _NestedReader.patient,
-    **dict.fromkeys(("NK1", "AL1", "IAM", "FT1"), _NestedReader.of_patient_segment),
+    **dict.fromkeys(("NK1", "MRG", "AL1", "IAM", "FT1"), _NestedReader.of_patient_segment),
     **dict.fromkeys(("DG1", "PR1"), _NestedReader.of_parent_segment),
     **dict.fromkeys(("IN1", "TXA"), _NestedReader.growing_segment),
     **dict.fromkeys(("IN2", "IN3"), _NestedReader.insurance_detail),

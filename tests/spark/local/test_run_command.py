@@ -108,7 +108,7 @@ def test_an_empty_source_file_is_named(first: subprocess.CompletedProcess[str], 
 def test_a_second_run_writes_only_what_is_new(second: subprocess.CompletedProcess[str], warehouse: Path) -> None:
     assert second.returncode == 0, second.stderr
     line = next(line for line in second.stdout.splitlines() if line.strip().startswith("readings "))
-    assert line.split()[1:5] == ["streaming", "table", "2", "4"]
+    assert line.split()[1:4] == ["stream", "2", "4"]
     assert sorted((row["name"], row["value"]) for row in rows(warehouse, "highest")) == [
         ("ann", 1),
         ("bob", None),

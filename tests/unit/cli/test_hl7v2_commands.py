@@ -313,4 +313,4 @@ def test_the_command_reads_a_pipe_and_ends_with_its_exit_code(tmp_path: Path) ->
     assert connector_lib("validate", "-", stdin=WRONG.encode()).returncode == 1
     missing = connector_lib("validate", "none.hl7")
     assert (missing.returncode, missing.stdout) == (2, b"")
-    assert missing.stderr.decode().startswith("there is no file none.hl7\n")
+    assert missing.stderr.decode().startswith("error: there is no file none.hl7\n")

@@ -21,11 +21,12 @@ libraries:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "transformations" / "deeper").mkdir(parents=True)
-    (tmp_path / "transformations" / "b.sql").write_text("")
-    (tmp_path / "transformations" / "deeper" / "a.py").write_text("")
-    (tmp_path / "spark-pipeline.yml").write_text(GOOD)
-    return tmp_path
+    folder = tmp_path / "pipelines" / "example"
+    (folder / "transformations" / "deeper").mkdir(parents=True)
+    (folder / "transformations" / "b.sql").write_text("")
+    (folder / "transformations" / "deeper" / "a.py").write_text("")
+    (folder / "spark-pipeline.yml").write_text(GOOD)
+    return folder
 
 
 def write(folder: Path, text: str) -> None:
@@ -38,8 +39,29 @@ def test_the_files_of_all_depths_are_found(folder: Path) -> None:
 
 
 def test_a_setting_of_the_command_line_replaces_one_of_the_file(folder: Path) -> None:
-    pipeline = load_pipeline_folder(folder, {"source.storage_path": "/other", "new": "1"})
-    assert pipeline.configuration == {"source.storage_path": "/other", "new": "1"}
+    pipeline = load_pipeline_folder(folder, {"source.storage_path": "/other", "spark.new": "1"})
+    assert pipeline.configuration == {"source.storage_path": "/other", "spark.new": "1"}
+
+
+def test_a_setting_that_only_a_file_asks_for_may_be_given(folder: Path) -> None:
+    (folder / "transformations" / "deeper" / "a.py").write_text('limit = setting("source.max_file_bytes")\n')
+    pipeline = load_pipeline_folder(folder, {"source.max_file_bytes": "9"})
+    assert pipeline.configuration["source.max_file_bytes"] == "9"
+
+
+def test_a_setting_that_nothing_asks_for_is_wrong_usage_and_names_the_nearest(folder: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        load_pipeline_folder(folder, {"source.storage_pth": "/other"})
+    assert error.value.message == "the pipeline 'example' has no setting 'source.storage_pth'"
+    assert error.value.hint.startswith("did you mean 'source.storage_path'?")
+
+
+@pytest.mark.parametrize(("text", "line"), [("x = 1\ndef a(:\n", ":2"), ("x = 1\n\0", "")])
+def test_a_file_that_is_no_python_is_named_before_anything_starts(folder: Path, text: str, line: str) -> None:
+    file = folder / "transformations" / "deeper" / "a.py"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=rf"{file}{line}.*: not valid Python: "):
+        load_pipeline_folder(folder)
 
 
 @pytest.mark.parametrize("key", ["database", "schema"])
@@ -56,6 +78,11 @@ def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
 def test_a_folder_above_pipelines_names_them(folder: Path) -> None:
     with pytest.raises(UsageError, match=f"pipeline folders below it: {folder}"):
         load_pipeline_folder(folder.parent)
+
+
+def test_a_folder_two_levels_above_names_them_too(folder: Path) -> None:
+    with pytest.raises(UsageError, match=f"pipeline folders below it: {folder}"):
+        load_pipeline_folder(folder.parent.parent)
 
 
 def test_an_unknown_key_names_file_key_and_the_nearest_one(folder: Path) -> None:

@@ -128,3 +128,12 @@ def test_a_lone_surrogate_in_utf_16_loses_nothing() -> None:
     content = b"\xff\xfe" + message("", "x").encode("utf-16-le") + b"\x00\xd8" + "y".encode("utf-16-le")
     (text,) = split_batch(content)
     assert text.encode("latin-1") == content[2:]
+
+
+def test_a_set_named_beside_ascii_reads_the_bytes_of_both() -> None:
+    assert codec_for("ASCII~8859/2") == "iso8859-2"
+
+
+def test_hexadecimal_bytes_of_a_decoded_text_are_in_the_set_that_msh_18_names() -> None:
+    text = "MSH|^~\\&|||||||ACK|1|P|2.5||||||8859/2\rPID|1||\\XA3F3\\dz"
+    assert parse(text).get("PID-3") == parse(text.encode("ascii")).get("PID-3") == "Łódz"

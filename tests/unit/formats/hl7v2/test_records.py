@@ -94,6 +94,7 @@ def test_names_of_columns_are_those_of_the_table_and_nothing_else() -> None:
                 *(
                     "PID",
                     "NTE",
+                    "MRG",
                     "NK1",
                     "PV1",
                     "AL1",
@@ -435,3 +436,42 @@ def test_bytes_and_text_give_the_same_record() -> None:
 def test_a_text_that_is_no_message_gives_no_record() -> None:
     with pytest.raises(ParseError):
         parse_message("PID|1")
+
+
+SECOND_PATIENT = parse_message(
+    "MSH|^~\\&|A\rPID|1||7||DOE^JANE\rOBR|1\rOBX|1|NM|A||1\rPID|2||8||ROE^RAY\rMRG|9\rOBR|1\rOBX|1|NM|A||2"
+)
+
+
+def test_in_a_message_about_several_patients_each_record_says_whom_it_is_about() -> None:
+    records = json.loads(SECOND_PATIENT["observations"])
+    assert [record["patient"][0]["patient_id"] for record in records] == ["7", "8"]
+    assert [record["patient"][0]["patient_name"] for record in records] == ["DOE^JANE", "ROE^RAY"]
+    [merge] = json.loads(SECOND_PATIENT["merges"])
+    assert (merge["prior_patient_id"], merge["patient"][0]["patient_id"]) == ("9", "8")
+
+
+def test_in_a_message_about_one_patient_records_do_not_repeat_the_patient() -> None:
+    assert "patient" not in json.loads(parse_message("MSH|^~\\&|A\rPID|1||7\rOBX|1|NM|A||1")["observations"])[0]
+
+
+def test_what_was_given_takes_the_place_of_what_was_asked_for_as_a_whole() -> None:
+    found = parse_message("MSH|^~\\&|A\rORC|NW|P1\rRXO|ASKED|5||mg|TAB\rRXE||GIVEN|10||ml")
+    [order] = json.loads(found["orders"])
+    assert (order["medication_code"], order["dose"], order["dose_units"]) == ("GIVEN", "10", "ml")
+    assert "dose_form" not in order
+    assert order["placer_order_number"] == "P1"
+
+
+def test_two_specimens_are_not_mixed_into_one() -> None:
+    found = parse_message("MSH|^~\\&|A\rOBR|1\rSPM|1|S1||BLD\rSPM|2|S2||URN|||||||||||||20260101")
+    [order] = json.loads(found["orders"])
+    assert (order["specimen_id"], order["specimen_type"]) == ("S1", "BLD")
+    assert "specimen_collected_time" not in order
+
+
+def test_a_certification_begins_in_in3_9_and_ends_in_in3_10() -> None:
+    found = parse_message("MSH|^~\\&|A\rPID|1\rIN1|1\rIN3|1|C7|||||||20260101|20261231|365")
+    [insurance] = json.loads(found["insurances"])
+    assert insurance["certification_begin_date"] == "20260101"
+    assert insurance["certification_end_date"] == "20261231"
