@@ -23,7 +23,7 @@ run: ## turn sample HL7 v2 files into tables on this machine's Spark
 	  rm -rf $(INPUT).new && $(BIN)/connector-lib sample hl7v2 --messages 200 --seed 1 --damage all --out $(INPUT).new \
 	  && mv $(INPUT).new $(INPUT); fi
 	$(BIN)/connector-lib run $(EXAMPLE) --set "source.storage_path=$(INPUT)" --warehouse $(WAREHOUSE) $(ARGS)
-	$(BIN)/connector-lib show observations --limit 5 --warehouse $(WAREHOUSE)
+	$(BIN)/connector-lib show observations --columns code_text,value,units,abnormal_flags --limit 5 --warehouse $(WAREHOUSE)
 	@echo
 	@echo "Next: put HL7 v2 files of your own into $(INPUT) and run 'make run' again: only new files are read."
 

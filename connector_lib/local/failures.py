@@ -25,8 +25,19 @@ _NOISE = (
 
 _CALL = re.compile(r"\n== DataFrame ==\n(\"\w+\") was called from\n(\S[^\n]*:\d+)\n?")
 
-# Spark names the value that it could not cast; a value may be a patient's.
-_VALUE = re.compile(r"(\bvalue )'[^']*'( of the type)", re.IGNORECASE)
+# Spark puts a value that it could not use between single quotes, or bare behind "The value"; a Python exception says
+# what its author liked. Any of it may be a patient's. Names stand in backticks, types in double quotes: they stay.
+_VALUES = (
+    (re.compile(r"'[^'\n]*'"), "'…'"),
+    (re.compile(r"\b([Tt]he value )(?!')\S+"), r"\1…"),
+    (re.compile(r"(records? [^\n]*?: )\[[^\n]*?\](?=[.\n]|\Z)"), r"\1[…]"),
+)
+_FRAME = re.compile(r'^\s*File "')
+_PYTHON_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit)\b")
+_VALUES_OF_PYTHON = (
+    *((re.compile(rf"{quote}[^{quote}\n]*{quote}"), f"{quote}…{quote}") for quote in "'\""),
+    (re.compile(r"\d{3,}"), "…"),
+)
 
 
 def readable(message: str) -> str:
@@ -34,7 +45,22 @@ def readable(message: str) -> str:
     for pattern in _NOISE:
         message = pattern.sub("", message)
     message = _CALL.sub(r" (\1 at \2)", message)
-    return _VALUE.sub(r"\1'…'\2", message).strip()
+    if "Traceback (most recent call last)" in message:
+        return "\n".join(_without_values_of_python(line) for line in message.splitlines()).strip()
+    for pattern, replacement in _VALUES:
+        message = pattern.sub(replacement, message)
+    return message.strip()
+
+
+def _without_values_of_python(line: str) -> str:
+    """A line of a Python traceback: frames and source stay, what the exception says loses what may be values."""
+    if _FRAME.match(line) or line.startswith((" ", "Traceback")):
+        return line
+    kind = _PYTHON_EXCEPTION.match(line)
+    said = line[kind.end() :] if kind else line
+    for pattern, replacement in _VALUES_OF_PYTHON:
+        said = pattern.sub(replacement, said)
+    return (kind.group() if kind else "") + said
 
 
 def location_in(error: BaseException, files: tuple[Path, ...]) -> tuple[Path, int] | None:

@@ -63,7 +63,7 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
     began = time.monotonic()
     observer = observer or RunObserver()
     java = find_java()
-    settings.warehouse.mkdir(parents=True, exist_ok=True)
+    settings.warehouse.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = WarehouseLock(
         settings.warehouse.resolve() / "lock",
         f"pipeline {pipeline.name}",

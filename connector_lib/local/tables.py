@@ -121,8 +121,10 @@ def _open(table: StoredTable) -> ds.Dataset | None:
 
 
 def _stored(warehouse: Warehouse, database: str, table: str, folder: Path, prefix: str = "") -> StoredTable:
-    checkpoints = warehouse.checkpoints.glob(f"*/_checkpoints/*/{database}/{table}")
-    streaming = (folder / "_spark_metadata").is_dir() or next(checkpoints, None) is not None
+    # The metastore writes names in lower case, the checkpoints as the pipeline has them.
+    flows = warehouse.checkpoints.glob("*/_checkpoints/*/*/*")
+    named = ((flow.parent.name.lower(), flow.name.lower()) for flow in flows)
+    streaming = (folder / "_spark_metadata").is_dir() or (database.lower(), table.lower()) in named
     return StoredTable(prefix + table, folder, streaming)
 
 

@@ -183,7 +183,8 @@ def _check_parts(warehouse: Warehouse, identity: _Identity) -> None:
 
 def _create(root: Path) -> Warehouse:
     _refuse_others(root)
-    root.mkdir(parents=True, exist_ok=True)
+    # The tables hold what the messages hold: they are for the eyes of who runs this.
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
     warehouse = Warehouse(root, str(uuid.uuid4()))
     # Patients' data must not get into a repository by 'git add .'.
     (root / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -278,7 +279,7 @@ def _check_streaming_tables(warehouse: Warehouse, pipelines: list[Path]) -> None
     with_checkpoint: set[Path] = set()
     for checkpoints in pipelines:
         for database, table, checkpoint in _newest_checkpoints(checkpoints):
-            parent = warehouse.tables if database == "default" else warehouse.tables / f"{database}.db"
+            parent = warehouse.tables if database == "default" else warehouse.tables / f"{database.lower()}.db"
             location = parent / table.lower()
             with_checkpoint.add(location)
             _check_streaming_table(warehouse, location, checkpoint)

@@ -33,7 +33,13 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
 
 VISIT: Final = (
     *("patient_class", "location", "point_of_care", "room", "bed", "location_facility", "admission_type"),
-    *("prior_location", "attending_doctor_id", "attending_doctor_name", "referring_doctor_id", "hospital_service"),
+    *(
+        "prior_location",
+        "attending_doctor_id",
+        "attending_doctor_family_name",
+        "referring_doctor_id",
+        "hospital_service",
+    ),
     *("admit_source", "visit_number", "discharge_disposition", "admit_time", "discharge_time"),
 )
 

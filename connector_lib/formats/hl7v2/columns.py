@@ -2,7 +2,7 @@
 
 Reading a field takes several steps (repetition, components, subcomponents, escapes, JSON), and most texts in
 fields come again and again: codes, units, flags, names of systems, the time of a whole panel. So the outcome
-is remembered by the text, field by field, within bounds; what is left to do for a text that was seen before
+is remembered by the text, field by field, within one bound for all; what is left to do for a text that was seen before
 is one look-up.
 """
 
@@ -22,8 +22,8 @@ __all__ = ["Memory", "ScalarColumns", "SegmentColumns", "json_list", "json_of", 
 
 _LONGEST_REMEMBERED: Final = 80
 """Characters. Longer texts are free text, which seldom comes again."""
-_MOST_REMEMBERED: Final = 4096
-"""Texts of all fields together, for messages with the same separators. With the bound above they take about four
+_MOST_REMEMBERED: Final = 8192
+"""Texts of all fields together, for messages with the same separators. With the bound above they take about eight
 mebibytes at most."""
 
 _ESCAPED_IN_JSON: Final = '"\\\\\x00-\x1f'
@@ -67,6 +67,7 @@ class Memory:
         self._remembered.append(remembered)
 
     def forget(self) -> None:
+        """Forgets all of it."""
         for remembered in self._remembered:
             remembered.clear()
         self.left = _MOST_REMEMBERED

@@ -155,7 +155,7 @@ class _Columns:
         self.identifier = SegmentColumns(_IDENTIFIER, (), one_level_down, memory)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _columns(delimiters: Delimiters) -> _Columns:
     return _Columns(delimiters)
 
