@@ -40,12 +40,15 @@ def register(app: typer.Typer) -> None:
 
     @app.command("run", help=_HELP)
     def run(
+        context: typer.Context,
         pipeline_dir: Annotated[
             Path, typer.Argument(metavar="PIPELINE_DIR", help="The folder that holds spark-pipeline.yml.")
         ],
         settings: Annotated[
             list[str] | None,
-            typer.Option("--set", metavar="KEY=VALUE", help="Replace an entry of 'configuration'. May be repeated."),
+            typer.Option(
+                "--set", metavar="KEY=VALUE", help="Give a setting of the pipeline another value. May be repeated."
+            ),
         ] = None,
         full_refresh: Annotated[
             bool, typer.Option("--full-refresh", help="Empty every table and read all sources again.")
@@ -93,7 +96,7 @@ def register(app: typer.Typer) -> None:
             _print_report(report, warehouse)
         for error in report.errors:
             sys.stderr.write(f"error: {error}\n")
-        if report.errors and verbose:
+        if report.errors and (verbose or context.find_root().params["verbose"]):
             sys.stderr.write("\n".join(["", "Spark's own words:", *report.engine_messages, ""]))
         elif report.errors:
             sys.stderr.write("  '--verbose' shows Spark's own words\n")

@@ -29,7 +29,6 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import Column, DataFrame
@@ -51,7 +50,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 def read_files(
     path: str,
     *,
-    format: Literal["binaryFile", "text"] = "binaryFile",
+    format: str = "binaryFile",
     pattern: str | None = None,
     max_file_bytes: int = 256 * 1024 * 1024,
     max_bytes_per_batch: int = 1024 * 1024 * 1024,

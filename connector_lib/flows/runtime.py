@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import overload
 
 from pyspark.sql import SparkSession
 
@@ -43,6 +44,10 @@ def active_session() -> SparkSession:
     return SparkSession.active()
 
 
+@overload
+def setting(name: str, default: str) -> str: ...
+@overload
+def setting(name: str, default: None = None) -> str | None: ...
 def setting(name: str, default: str | None = None) -> str | None:
     """The value of ``name`` in the pipeline's ``configuration``, or ``default`` where it is absent or blank.
 

@@ -13,6 +13,7 @@ def received() -> DataFrame:
     return hl7v2.received(
         read_files(
             required_setting("source.storage_path"),
+            format=setting("source.format", "binaryFile"),
             pattern=setting("source.file_pattern"),
             max_file_bytes=int_setting("source.max_file_bytes", 256 * 1024 * 1024),
         )

@@ -55,7 +55,7 @@ def test_a_limit_below_one_byte_is_refused(limits: dict[str, Any], tmp_path: Pat
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="unknown format 'csv' for files"):
-        read_files(str(tmp_path), format="csv")  # type: ignore[arg-type]
+        read_files(str(tmp_path), format="csv")
 
 
 def test_a_relative_path_starts_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

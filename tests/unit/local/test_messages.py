@@ -57,8 +57,10 @@ def test_an_unresolved_column_keeps_its_suggestion_and_loses_the_plan() -> None:
         "[CANNOT_PARSE_TIMESTAMP] Text 'DOE^JANE' could not be parsed at index 0. SQLSTATE: 22007",
         "[NUMERIC_VALUE_OUT_OF_RANGE] The value DOE^JANE cannot be represented as Decimal(3, 1).",
         "[MALFORMED_RECORD_IN_PARSING] Malformed records are detected in record parsing: [DOE,JANE].\nParse Mode: X",
-        'Traceback (most recent call last):\n  File "/p/a.py", line 3, in f\n    int(x)\n'
-        "ValueError: invalid literal for int() with base 10: 'DOE^JANE'",
+        (
+            'Traceback (most recent call last):\n  File "/p/a.py", line 3, in f\n    int(x)\n'
+            "ValueError: invalid literal for int() with base 10: 'DOE^JANE'"
+        ),
         'Traceback (most recent call last):\n  File "/p/a.py", line 3, in f\nKeyError: "DOE"',
     ],
 )
