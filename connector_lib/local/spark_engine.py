@@ -293,8 +293,8 @@ def _spark_options(settings: EngineSettings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(settings.cores),
         # Above the threshold Spark lists files in a job with a task a file: seconds for what takes milliseconds here.
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000000",
-        # Bounds what one batch between Spark and Python holds in memory.
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
+        # Small batches bound what is in memory between Spark and Python, and let both work at the same time.
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "128",
         "spark.sql.sources.default": "parquet",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.pipelines.execution.streamstate.pollingInterval": "1",
