@@ -14,8 +14,10 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +90,11 @@ class SparkEngine:
             os.environ.pop(name, None)
         self._log = settings.log.open("wb")
         self._jvm_process = _start_jvm(settings, self._log)
-        self.spark = _connect()
+        try:
+            self.spark = _connect()
+        except BaseException:
+            _end(self._jvm_process)
+            raise
 
     def create_graph(self, pipeline: PipelineFolder, catalog: str, database: str) -> str:
         """A new, empty graph for ``pipeline``; gives its id. Sets the pipeline's configuration on the
@@ -255,14 +261,42 @@ def _start_jvm(settings: EngineSettings, log: IO[bytes]) -> subprocess.Popen[byt
 
     options = _spark_options(settings)
     conf = SparkConf(loadDefaults=False).setAll(list(options.items()))
+    process: subprocess.Popen[bytes] | None = None
     try:
-        gateway = launch_gateway(conf, {"stdout": log, "stderr": log, "pass_fds": (settings.lock_fd,)})
+        with _interrupt_held_back():
+            gateway = launch_gateway(conf, {"stdout": log, "stderr": log, "pass_fds": (settings.lock_fd,)})
+            process = gateway.proc
+        SparkContext._ensure_initialized(gateway=gateway, conf=conf)
+        ConnectSession._start_connect_server(f"local[{settings.cores}]", options)
     except PySparkRuntimeError as error:
+        _end(process)
         raise PipelineRunError("Spark's JVM did not start", hint=f"its words are in {settings.log}") from error
-    SparkContext._ensure_initialized(gateway=gateway, conf=conf)
-    ConnectSession._start_connect_server(f"local[{settings.cores}]", options)
-    process: subprocess.Popen[bytes] = gateway.proc
+    except BaseException:
+        _end(process)
+        raise
     return process
+
+
+@contextlib.contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Ctrl-C is raised when the block is done: in its middle it would leave a JVM behind that nobody knows."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None:
+        process.kill()
+        process.wait()
 
 
 def _spark_options(settings: EngineSettings) -> dict[str, str]:
@@ -270,8 +304,7 @@ def _spark_options(settings: EngineSettings) -> dict[str, str]:
     temporary = settings.scratch / "tmp"
     return {
         "spark.driver.memory": f"{settings.memory_mb}m",
-        # A local run is mostly start-up: without the second compiler it took 17 s of processor time, not 31
-        # s.
+        # A local run is mostly start-up: without the second compiler it took 17 s of processor time instead of 31.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC"
         f" -Djava.io.tmpdir='{temporary}' -Dderby.system.home='{settings.metastore}'",
         "spark.local.dir": str(temporary),

@@ -209,3 +209,19 @@ def _kill_in_the_middle(source: Path, warehouse: Path, with_jvm: bool) -> None:
 def _children(pid: int) -> Iterator[int]:
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         yield from map(int, task.read_text().split())
+
+
+def test_ctrl_c_while_spark_starts_leaves_no_process_and_no_lock_behind(source: Path, tmp_path: Path) -> None:
+    command = [*COMMAND, "run", str(PIPELINES / "readings"), "--set", f"source.storage_path={source}"]
+    command += ["--warehouse", str(tmp_path / "warehouse"), "--memory", "1024"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
+        assert started.stderr is not None
+        for line in started.stderr:
+            if "starting Spark" in line:
+                break
+        time.sleep(2)
+        started.send_signal(signal.SIGINT)
+        words = started.stderr.read()
+    assert started.returncode == 130, words
+    after = run("readings", source, tmp_path / "warehouse")
+    assert after.returncode == 0, after.stderr
