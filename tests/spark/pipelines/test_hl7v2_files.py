@@ -217,6 +217,6 @@ def test_every_message_of_the_public_corpus_is_accounted_for(tmp_path: Path) -> 
     quarantine = Counter(row["_source_file"] for row in rows_of(tmp_path / "warehouse", "quarantine"))
     for file in (path for path in CORPUS.rglob("*") if path.is_file()):
         headers = re.findall(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])MSH\|", file.read_bytes())
-        assert raw[str(file.resolve())] == len(headers), file
+        assert raw[str(file)] == len(headers), file
         # The files without any are texts such as licences, and messages that have lost their header: whole pieces.
-        assert quarantine[str(file.resolve())] == (0 if headers else 1), file
+        assert quarantine[str(file)] == (0 if headers else 1), file
