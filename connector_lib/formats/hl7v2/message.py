@@ -366,8 +366,10 @@ def parse(text: str | bytes, charset: str | None = None) -> Message:
     end = header.find(separator, 4, _HEADER_LIMIT)
     encoding_characters = _first_line(header[4 : end if end >= 0 else _HEADER_LIMIT])
     if charset is None:
-        hexadecimal = f"{encoding_characters[2:3]}X"
-        charset = _charset_named_in(header, separator) if hexadecimal in header else "utf-8"
+        escape = encoding_characters[2:3]
+        # Looking for one character costs next to nothing, and most messages have no escape sequence.
+        has_bytes = escape and header.find(escape, end) >= 0 and f"{escape}X" in header
+        charset = _charset_named_in(header, separator) if end >= 0 and has_bytes else "utf-8"
     return Message(text, _delimiters(separator, encoding_characters, charset), charset, problem)
 
 
