@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connector_lib.arrow_arrays import bytes_of, list_array, map_array, struct_array, texts_of
 from connector_lib.formats.hl7v2 import split_batch
@@ -23,7 +24,14 @@ from connector_lib.formats.hl7v2.reading import (
     read_message,
 )
 
-__all__ = ["fields_of_messages", "parse_messages", "pieces_of_contents", "read_messages", "split_contents"]
+__all__ = [
+    "fields_of_messages",
+    "parse_messages",
+    "pieces_of_contents",
+    "pieces_of_run_together_contents",
+    "read_messages",
+    "split_contents",
+]
 
 _FIELD = pa.struct(
     [
@@ -53,6 +61,10 @@ _AT_ONCE: Final = 64
 costs more than that saves."""
 
 
+_BYTES_AT_ONCE: Final = 1 << 20
+"""Of contents: what is made of them is several times as large."""
+
+
 def split_contents(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
     """binary or string → list<string>, as ``split_batch``; one file at a time."""
     for batch in batches:
@@ -75,10 +87,17 @@ def fields_of_messages(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
 
 
 def pieces_of_contents(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
-    """binary → list<struct>, as :func:`~connector_lib.formats.hl7v2.reading.pieces_of`; one file at a time."""
+    """binary → list<struct>, as :func:`~connector_lib.formats.hl7v2.reading.pieces_of`."""
     for batch in batches:
-        for contents in _parts(batch, 1):
-            yield _pieces(contents)
+        for contents in _parts_of_size(batch):
+            yield _pieces(contents, run_together=False)
+
+
+def pieces_of_run_together_contents(batches: Iterator[pa.Array]) -> Iterator[pa.Array]:
+    """The same for content whose messages may follow each other without a line end."""
+    for batch in batches:
+        for contents in _parts_of_size(batch):
+            yield _pieces(contents, run_together=True)
 
 
 def read_messages(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
@@ -96,6 +115,17 @@ def _parts(array: pa.Array, length: int) -> Iterator[pa.Array]:
         yield array.slice(start, length)
 
 
+def _parts_of_size(contents: pa.Array) -> Iterator[pa.Array]:
+    """Binary values in slices of at most a mebibyte, or one value: events by the hundred, files one at a time."""
+    start = size = 0
+    for index, length in enumerate(pc.binary_length(contents).to_pylist()):
+        size += length or 0
+        if index > start and (size > _BYTES_AT_ONCE or index - start == _AT_ONCE):
+            yield contents.slice(start, index - start)
+            start, size = index, length or 0
+    yield contents.slice(start)
+
+
 def _split(contents: pa.Array) -> pa.Array:
     as_text = pa.types.is_string(contents.type)
     values = bytes_of(contents)
@@ -105,8 +135,8 @@ def _split(contents: pa.Array) -> pa.Array:
     )
 
 
-def _pieces(contents: pa.Array) -> pa.Array:
-    rows = [[] if content is None else pieces_of(content) for content in bytes_of(contents)]
+def _pieces(contents: pa.Array, *, run_together: bool) -> pa.Array:
+    rows = [[] if content is None else pieces_of(content, run_together=run_together) for content in bytes_of(contents)]
     offsets = [0]
     for row in rows:
         offsets.append(offsets[-1] + len(row))

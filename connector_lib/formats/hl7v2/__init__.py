@@ -3,11 +3,13 @@
 ===================  ==================================================================
 :mod:`.split`        a file or text of any size into messages
 :mod:`.charset`      bytes into text, by byte order mark, MSH-18, UTF-8, Latin-1
-:mod:`.message`      one message: segments, fields, values, all of them by ``walk``
+:mod:`.message`      one message: segments, fields, values, all of them by ``walk``; its separators are in
+                     :mod:`.delimiters`, the places that it is asked for in :mod:`.paths`
 :mod:`.escapes`      escape sequences
 :mod:`.groups`       which segment belongs to which
 :mod:`.records`      plain names and nested lists, by the tables of :mod:`.record_types`
 :mod:`.rules`        what is wrong with a message
+:mod:`.reading`      files and messages as the plain tuples that tables are made of
 ===================  ==================================================================
 """
 

@@ -3,7 +3,8 @@
 
 The message structures of the standard nest segments by order alone: an OBX belongs to the OBR, RXA, SPM or
 TXA before it, an NTE to what it stands behind, an AIS to its RGS. :data:`OPENS` holds that as data, so it
-works for every trigger event and version, and for messages that leave out or add segments.
+works for every trigger event and version, and for messages that leave out or add segments. One thing depends on
+the trigger event: whether an ORC stands before its OBR or behind it (:data:`DETAIL_FIRST`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 from connector_lib.formats.hl7v2.message import Message, Segment
 
-__all__ = ["OPENS", "SegmentGroup", "Structure", "groups", "parents", "structure"]
+__all__ = ["DETAIL_FIRST", "OPENS", "SegmentGroup", "Structure", "groups", "parents", "structure", "structure_of"]
 
 _ORDER_PARTS: Final = ("OBX", "NTE", "SPM", "CTD", "CTI", "TCD", "TQ1", "TQ2", "PRT", "DG1", "SAC", "IPC")
 _PHARMACY_PARTS: Final = ("OBX", "NTE", "RXR", "RXC", "TQ1", "TQ2", "CTI", "PRT", "CDO")
@@ -109,6 +110,12 @@ _ENDS_ORDER: Final = "OBR"
 7, ORU)."""
 
 
+DETAIL_FIRST: Final = frozenset({"OUL^R22", "OUL^R23", "OUL^R24", "OPU^R25"})
+"""Type and trigger event of the messages in which an order is an OBR with, perhaps, its ORC behind it (chapter 7,
+unsolicited specimen, specimen container and order oriented observations, accession-based results). In all others
+an ORC opens an order."""
+_OPENS_DETAIL_FIRST: Final = {**OPENS, "OBR": (*_ORDER_PARTS, "ORC"), "ORC": ("PRT",)}
+
 _SHORT: Final = 64
 """Segments. Messages of one sender have few structures; of those that are not longer the last ones are
 remembered."""
@@ -136,44 +143,66 @@ class SegmentGroup:
     children: list[SegmentGroup]
 
 
-def parents(names: Sequence[str]) -> list[int]:
+def parents(names: Sequence[str], detail_first: bool = False) -> list[int]:
     """For each segment the index of the one it belongs to, -1 for those that stand at the top.
 
     >>> parents(["MSH", "PID", "NTE", "OBR", "NTE", "OBX", "NTE", "OBR", "OBX"])
     [-1, -1, 1, 1, 3, 3, 5, 1, 7]
     """
-    return list(structure(names).parents)
+    return list(structure(names, detail_first).parents)
 
 
-def structure(names: Sequence[str]) -> Structure:
-    """The structure of a message from the names of its segments.
+def structure(names: Sequence[str], detail_first: bool = False) -> Structure:
+    """The structure of a message from the names of its segments. ``detail_first`` says that it is one of
+    :data:`DETAIL_FIRST`.
 
     >>> structure(["MSH", "OBR", "OBX", "OBX"]).runs
     (('MSH', 0, 1), ('OBR', 1, 2), ('OBX', 2, 4))
+    >>> structure(["MSH", "OBR", "ORC", "OBX"], detail_first=True).parents
+    (-1, -1, 1, 1)
     """
-    return _known_structure(tuple(names)) if len(names) <= _SHORT else _structure(names)
+    if len(names) > _SHORT:
+        return _structure(names, detail_first)
+    return _known_structure(tuple(names), detail_first)
+
+
+def structure_of(message: Message) -> Structure:
+    """The structure of a message, by the names of its segments and its trigger event.
+
+    >>> from connector_lib.formats.hl7v2.message import parse
+    >>> structure_of(parse("MSH|^~\\\\&|||||||OUL^R22\\rOBR|1\\rORC|SC")).parents
+    (-1, -1, 1)
+    """
+    found = structure(message.names)
+    first = found.first
+    # Only where an OBR stands before every ORC can it make a difference.
+    if "OBR" in first and first["OBR"] < first.get("ORC", -1):
+        event = f"{message.get('MSH-9.1')}^{message.get('MSH-9.2')}"
+        return structure(message.names, detail_first=event in DETAIL_FIRST)
+    return found
 
 
 @lru_cache(maxsize=1024)
-def _known_structure(names: tuple[str, ...]) -> Structure:
-    return _structure(names)
+def _known_structure(names: tuple[str, ...], detail_first: bool) -> Structure:
+    return _structure(names, detail_first)
 
 
-def _structure(names: Sequence[str]) -> Structure:
+def _structure(names: Sequence[str], detail_first: bool) -> Structure:
     starts = [index for index, name in enumerate(names) if index == 0 or names[index - 1] != name]
     ends = [*starts[1:], len(names)]
     runs = tuple((names[start], start, end) for start, end in zip(starts, ends, strict=False))
-    return Structure(_parents(names), runs, {name: start for name, start, _ in reversed(runs)})
+    opens = _OPENS_DETAIL_FIRST if detail_first else OPENS
+    return Structure(_parents(names, opens), runs, {name: start for name, start, _ in reversed(runs)})
 
 
-def _parents(names: Iterable[str]) -> tuple[int, ...]:
+def _parents(names: Iterable[str], opens: dict[str, tuple[str, ...]]) -> tuple[int, ...]:
     owner: dict[str, int] = {}
     patient = -1
     found: list[int] = []
-    owner_of, opens = owner.get, OPENS.get
+    owner_of = owner.get
     for index, name in enumerate(names):
         found.append(owner_of(name, -1))
-        opened = opens(name)
+        opened = opens.get(name)
         if opened is None:
             continue
         if name == "PID":
@@ -199,6 +228,6 @@ def groups(message: Message) -> list[SegmentGroup]:
     """
     every = [SegmentGroup(segment, []) for segment in message.segments]
     top: list[SegmentGroup] = []
-    for group, parent in zip(every, structure(message.names).parents, strict=True):
+    for group, parent in zip(every, structure_of(message).parents, strict=True):
         (every[parent].children if parent >= 0 else top).append(group)
     return top

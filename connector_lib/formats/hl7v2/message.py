@@ -8,34 +8,18 @@ values are cut out of the text when they are asked for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from connector_lib.errors import ParseError, PathError
-from connector_lib.formats.hl7v2.charset import codec_for, decode
-from connector_lib.formats.hl7v2.escapes import make_unescape
+from connector_lib.errors import ParseError
+from connector_lib.formats.hl7v2.charset import decode
+from connector_lib.formats.hl7v2.delimiters import Delimiters, delimiters_of
+from connector_lib.formats.hl7v2.paths import Path, parse_path
 
 __all__ = ["Delimiters", "FieldValue", "Message", "Path", "Segment", "parse", "parse_path"]
 
 _BEFORE_HEADER: Final = "\ufeff\x0b\r\n\t "
-_NOT_A_SEPARATOR: Final = re.compile(r"[\w\s]")
 _LINE: Final = re.compile(r"[^\r\n]*")
-_PATH: Final = re.compile(
-    r"(?P<segment>[A-Z][A-Z0-9]{2})(?:\[(?P<occurrence>[1-9]\d*)\])?"
-    r"-(?P<field>[1-9]\d*)(?:\[(?P<repetition>[1-9]\d*)\])?"
-    r"(?:\.(?P<component>[1-9]\d*)(?:\.(?P<subcomponent>[1-9]\d*))?)?"
-)
-_HEADER_LIMIT: Final = 4096
-"""Characters of a message that the encoding characters are looked for in."""
-# fmt: off
-_FREQUENT_SEGMENTS: Final = (
-    "MSH", "EVN", "PID", "PD1", "NK1", "PV1", "PV2", "MRG", "ROL", "PRT", "AL1", "IAM", "DG1", "DRG", "PR1",
-    "GT1", "IN1", "IN2", "IN3", "ACC", "MSA", "ERR", "ORC", "OBR", "OBX", "NTE", "SPM", "TQ1", "TQ2", "RXO",
-    "RXE", "RXD", "RXG", "RXA", "RXR", "RXC", "SCH", "RGS", "AIS", "AIG", "AIL", "AIP", "TXA", "FT1",
-)
-# fmt: on
 
 
 class FieldValue(NamedTuple):
@@ -49,71 +33,6 @@ class FieldValue(NamedTuple):
     component: int
     subcomponent: int
     value: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delimiters:
-    """The separators of one message, from MSH-1 and MSH-2; empty where the message has none.
-
-    Messages with the same separators share one object, which other modules remember things by: so it is
-    compared by identity. ``problem`` says in words what is odd about MSH-2; empty when nothing is.
-    """
-
-    field: str
-    component: str
-    repetition: str
-    escape: str
-    subcomponent: str
-    truncation: str
-    problem: str
-    unescape: Callable[[str], str]
-    between_segments: re.Pattern[str]
-    segment_start: re.Pattern[str]
-    known_starts: frozenset[str]
-
-    def is_composite(self, text: str) -> bool:
-        """Whether a field repetition has components or subcomponents."""
-        return bool((self.component and self.component in text) or (self.subcomponent and self.subcomponent in text))
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A place in a message, as ``PID-3[2].1`` names it. ``component`` and ``subcomponent`` are 0 when not
-    named."""
-
-    segment: str
-    occurrence: int
-    field: int
-    repetition: int
-    component: int
-    subcomponent: int
-
-
-@lru_cache(maxsize=4096)
-def parse_path(path: str) -> Path:
-    """Reads ``SEG[occurrence]-field[repetition].component.subcomponent``; all but segment and field may be
-    left out.
-
-    Raises :class:`~connector_lib.errors.PathError`.
-
-    >>> parse_path("PID-3[2].1")
-    Path(segment='PID', occurrence=1, field=3, repetition=2, component=1, subcomponent=0)
-    """
-    match = _PATH.fullmatch(path)
-    if match is None:
-        raise PathError(
-            f"{path!r} is no place in an HL7 message",
-            hint="write segment-field, such as PID-5, PID-5.1, PID-3[2].1, OBX[4]-5; all numbers start at 1",
-        )
-    part = match.groupdict()
-    return Path(
-        part["segment"],
-        int(part["occurrence"] or 1),
-        int(part["field"]),
-        int(part["repetition"] or 1),
-        int(part["component"] or 0),
-        int(part["subcomponent"] or 0),
-    )
 
 
 class Segment:
@@ -174,6 +93,7 @@ class Message:
     __slots__ = (
         "_names",
         "_positions",
+        "_row_of",
         "_rows",
         "_segments",
         "_texts",
@@ -190,7 +110,8 @@ class Message:
         self.charset_problem = charset_problem
         self._texts: list[str] | None = None
         self._rows: list[list[str]] | None = None
-        self._names: list[str] = []
+        self._row_of: dict[int, list[str]] = {}
+        self._names: list[str] | None = None
         self._segments: list[Segment] | None = None
         self._positions: dict[str, list[int]] | None = None
 
@@ -211,20 +132,29 @@ class Message:
         n."""
         if self._rows is None:
             separator = self.delimiters.field
-            rows = [text.split(separator) for text in self.segment_texts]
-            names = [row[0] for row in rows]
-            header = -1
-            for _ in range(names.count("MSH")):
-                header = names.index("MSH", header + 1)
-                rows[header].insert(1, separator)  # MSH-1 is the separator itself
-            self._rows, self._names = rows, names
+            self._rows = [text.split(separator) for text in self.segment_texts]
+            for row in self._rows:
+                if row[0] == "MSH":
+                    row.insert(1, separator)  # MSH-1 is the separator itself
         return self._rows
+
+    def row(self, index: int) -> list[str]:
+        """One of :attr:`rows`; the other segments are not taken apart for it."""
+        if self._rows is not None:
+            return self._rows[index]
+        row = self._row_of.get(index)
+        if row is None:
+            row = self._row_of[index] = self.segment_texts[index].split(self.delimiters.field)
+            if row[0] == "MSH":
+                row.insert(1, self.delimiters.field)
+        return row
 
     @property
     def names(self) -> list[str]:
         """The names of all segments, in order."""
-        if self._rows is None:
-            _ = self.rows
+        if self._names is None:
+            separator = self.delimiters.field
+            self._names = [text.partition(separator)[0] for text in self.segment_texts]
         return self._names
 
     @property
@@ -245,14 +175,6 @@ class Message:
             self._positions = positions
         return self._positions.get(name, [])
 
-    def _row(self, index: int) -> list[str]:
-        if self._rows is not None:
-            return self._rows[index]
-        row = self.segment_texts[index].split(self.delimiters.field)
-        if row[0] == "MSH":
-            row.insert(1, self.delimiters.field)
-        return row
-
     def get(self, path: str) -> str | None:
         """One value, unescaped; None when it was not sent.
 
@@ -272,7 +194,7 @@ class Message:
         positions = self._segment_positions(place.segment)
         if place.occurrence > len(positions):
             return None
-        row = self._row(positions[place.occurrence - 1])
+        row = self.row(positions[place.occurrence - 1])
         if place.field >= len(row):
             return None
         text = row[place.field]
@@ -306,7 +228,7 @@ class Message:
         for number, index in enumerate(self._segment_positions(place.segment), start=1):
             if one_occurrence and number != place.occurrence:
                 continue
-            segment = Segment(index, self.segment_texts[index], self._row(index), self.delimiters)
+            segment = Segment(index, self.segment_texts[index], self.row(index), self.delimiters)
             repetitions = segment.repetitions(place.field)
             if one_repetition:
                 repetitions = repetitions[place.repetition - 1 : place.repetition]
@@ -360,23 +282,8 @@ def parse(text: str | bytes, charset: str | None = None) -> Message:
             "the text does not start with an MSH segment",
             hint="give one message; split_batch() takes a whole file apart",
         )
-    separator = header[3:4]
-    if not separator or _NOT_A_SEPARATOR.match(separator):
-        raise ParseError("MSH is not followed by a field separator", hint="a message starts as in MSH|^~\\&|")
-    end = header.find(separator, 4, _HEADER_LIMIT)
-    encoding_characters = _first_line(header[4 : end if end >= 0 else _HEADER_LIMIT])
-    if charset is None:
-        escape = encoding_characters[2:3]
-        # Looking for one character costs next to nothing, and most messages have no escape sequence.
-        has_bytes = escape and header.find(escape, end) >= 0 and f"{escape}X" in header
-        charset = _charset_named_in(header, separator) if end >= 0 and has_bytes else "utf-8"
-    return Message(text, _delimiters(separator, encoding_characters, charset), charset, problem)
-
-
-def _charset_named_in(header: str, separator: str) -> str:
-    fields = _first_line(header).split(separator)
-    # MSH-1 is the separator itself, so MSH-18 is fields[17].
-    return (codec_for(fields[17]) if len(fields) > 17 else None) or "utf-8"
+    delimiters, charset = delimiters_of(header, charset)
+    return Message(text, delimiters, charset, problem)
 
 
 def part_of(text: str, component: int, subcomponent: int, delimiters: Delimiters) -> str | None:
@@ -483,53 +390,3 @@ def _segment_texts(text: str, delimiters: Delimiters) -> list[str]:
     if all(map(delimiters.segment_start.match, lines)):
         return lines
     return [_without_blank_lines(segment) for segment in delimiters.between_segments.split(text)]
-
-
-def _first_line(text: str) -> str:
-    return text.partition("\r")[0].partition("\n")[0]
-
-
-@lru_cache(maxsize=256)
-def _delimiters(field: str, encoding_characters: str, charset: str) -> Delimiters:
-    if not encoding_characters:
-        raise ParseError(
-            "MSH-2, the encoding characters, is empty",
-            hint="a message starts as in MSH|^~\\&|; ask the sender",
-        )
-    if any(_NOT_A_SEPARATOR.match(character) for character in encoding_characters):
-        raise ParseError(
-            "MSH-2 holds letters, digits or blanks instead of encoding characters",
-            hint="a message starts as in MSH|^~\\&|; ask the sender",
-        )
-    # A character that stands there twice, or more of them than the standard has, means nothing the second
-    # time.
-    seen = {field}
-    used: list[str] = []
-    for character in encoding_characters[:5]:
-        used.append("" if character in seen else character)
-        seen.add(character)
-    component, repetition, escape, subcomponent, truncation = (used + [""] * 5)[:5]
-    problem = ""
-    if len(encoding_characters) > 5:
-        problem = "MSH-2 has more than five encoding characters"
-    elif "" in used:
-        problem = "MSH-2 names a character twice"
-    elif len(encoding_characters) < 4:
-        problem = "MSH-2 has fewer than four encoding characters"
-    name, separator = r"[A-Z][A-Z0-9]{2}", re.escape(field)
-    # Three capitals alone on a line are a segment without fields, unless text follows: then they are text
-    # too.
-    segment_start = rf"{name}(?:{separator}|[\r\n]*\Z|(?=[\r\n]+{name}(?:{separator}|[\r\n]|\Z)))"
-    return Delimiters(
-        field,
-        component,
-        repetition,
-        escape,
-        subcomponent,
-        truncation,
-        problem,
-        make_unescape(field, component, repetition, escape, subcomponent, truncation, charset),
-        re.compile(rf"[\r\n](?={segment_start})"),
-        re.compile(segment_start),
-        frozenset(name + field for name in _FREQUENT_SEGMENTS),
-    )

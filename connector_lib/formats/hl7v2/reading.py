@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from connector_lib.errors import ParseError
+from connector_lib.formats.compression import decompressed
 from connector_lib.formats.hl7v2.charset import decode
 from connector_lib.formats.hl7v2.findings import CODES
-from connector_lib.formats.hl7v2.message import parse
+from connector_lib.formats.hl7v2.message import Message, parse
 from connector_lib.formats.hl7v2.records import LONGEST_JSON, flat_record
 from connector_lib.formats.hl7v2.rules import EnvelopeCheck, Finding, validate_message
 from connector_lib.formats.hl7v2.split import Piece, split
@@ -17,10 +18,12 @@ __all__ = [
     "FindingTuple",
     "PieceTuple",
     "ReadMessage",
+    "ReadPiece",
     "fields_or_none",
     "parsed_or_error",
     "pieces_of",
     "read_message",
+    "read_piece",
 ]
 
 FieldTuple = tuple[int, str, int, int, int, int, str]
@@ -31,6 +34,16 @@ _LARGEST_GROWTH: Final = 12
 """How many times as long the JSON of a text can be at most: six for ``\\u00XX``, twice since OBX-5 stands there
 twice."""
 _OUTSIDE: Final = "text outside every message: no MSH segment before it"
+
+
+class ReadPiece(NamedTuple):
+    """A part of a file, decoded and parsed. ``reason`` says why ``message`` is None; it is empty when there is one."""
+
+    piece: Piece
+    message: Message | None
+    reason: str
+    charset: str
+    charset_problem: str
 
 
 class PieceTuple(NamedTuple):
@@ -57,15 +70,22 @@ class ReadMessage(NamedTuple):
     reason: str | None
 
 
-def pieces_of(content: bytes) -> list[PieceTuple]:
+def pieces_of(content: bytes, *, run_together: bool = False) -> list[PieceTuple]:
     """A whole file in pieces: messages, what is none, and batch segments that have findings.
+
+    A file compressed with gzip is read as what it holds, and ``offset`` counts in that; one that cannot be decompressed
+    is one piece. ``run_together`` is as in :func:`~connector_lib.formats.hl7v2.split.split`.
 
     >>> [(piece.message_index, piece.reason) for piece in pieces_of(b"hello\\rMSH|^~\\\\&|LAB\\r")]
     [(0, 'text outside every message: no MSH segment before it'), (1, None)]
     """
+    try:
+        content = decompressed(content)
+    except ParseError as error:
+        return [PieceTuple(0, 0, None, None, "", error.message, content, [])]
     envelope = EnvelopeCheck()
     pieces: list[PieceTuple] = []
-    for piece in split(content):
+    for piece in split(content, run_together=run_together):
         findings = [_finding_tuple(finding) for finding in envelope.piece(piece)]
         if piece.kind == "envelope":
             pieces += [PieceTuple(None, piece.offset, None, None, "", None, None, findings)] if findings else []
@@ -79,18 +99,29 @@ def pieces_of(content: bytes) -> list[PieceTuple]:
     return pieces
 
 
-def _piece_tuple(piece: Piece, findings: list[FindingTuple]) -> PieceTuple:
+def read_piece(piece: Piece) -> ReadPiece:
+    """The message in a piece that :func:`~connector_lib.formats.hl7v2.split.split` gave, or the reason why there is
+    none. ``piece`` is no envelope segment.
+
+    >>> [read_piece(piece).reason for piece in split(b"hello\\rMSH|^~\\\\&|LAB\\r")]
+    ['text outside every message: no MSH segment before it', '']
+    """
     decoded = decode(piece.content, piece.charset)
-    reason: str | None = _OUTSIDE
-    if piece.kind == "message":
-        try:
-            parse(decoded.text)
-            reason = None
-        except ParseError as error:
-            reason = error.message
-    kept = piece.content if reason is not None or _may_be_too_long(piece.content) else None
-    message = decoded.text if reason is None else None
-    return PieceTuple(piece.index, piece.offset, message, decoded.charset, decoded.problem, reason, kept, findings)
+    if piece.kind != "message":
+        return ReadPiece(piece, None, _OUTSIDE, decoded.charset, decoded.problem)
+    try:
+        message = parse(decoded.text, decoded.charset)
+    except ParseError as error:
+        return ReadPiece(piece, None, error.message, decoded.charset, decoded.problem)
+    message.charset_problem = decoded.problem
+    return ReadPiece(piece, message, "", decoded.charset, decoded.problem)
+
+
+def _piece_tuple(piece: Piece, findings: list[FindingTuple]) -> PieceTuple:
+    _, message, reason, charset, charset_problem = read_piece(piece)
+    kept = piece.content if message is None or _may_be_too_long(piece.content) else None
+    text = None if message is None else message.text
+    return PieceTuple(piece.index, piece.offset, text, charset, charset_problem, reason or None, kept, findings)
 
 
 def _may_be_too_long(content: bytes) -> bool:

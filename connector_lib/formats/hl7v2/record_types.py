@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["NESTED", "PATIENT", "SCALARS", "Column", "RecordType"]
+__all__ = ["APPOINTMENT_TIMES", "NESTED", "PATIENT", "SCALARS", "Column", "RecordType"]
 
 Column = tuple[str, int, int]
 
@@ -123,8 +123,12 @@ SCALARS: Final[dict[str, tuple[Column, ...]]] = {
         ("appointment_status", 25, 1),
     ),
 }
-"""Plain names → the first segment of that name. Everything else of a message is in the nested records and in
-``walk()``."""
+"""Plain names → the first segment of that name; see :data:`APPOINTMENT_TIMES` for two more places. Everything else of
+a message is in the nested records and in ``walk()``."""
+
+APPOINTMENT_TIMES: Final[tuple[Column, ...]] = (("appointment_start_time", 7, 1), ("appointment_end_time", 8, 1))
+"""Columns of the first TQ1 that belongs to the SCH (chapter 4, TQ1-7 and TQ1-8): where the times of an appointment
+stand since version 2.5, which deprecates SCH-11. They are read when SCH-11 has neither."""
 
 PATIENT: Final[tuple[str, ...]] = (
     *("patient_id", "patient_id_authority", "patient_id_type", "patient_name", "family_name", "given_name"),

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from connector_lib.formats.hl7v2.envelope import EnvelopeCheck
 from connector_lib.formats.hl7v2.findings import CODES, Finding, FindingKind, Severity
-from connector_lib.formats.hl7v2.groups import parents
+from connector_lib.formats.hl7v2.groups import structure_of
 from connector_lib.formats.hl7v2.message import Message, parse
 from connector_lib.formats.hl7v2.rule_tables import (
     NUMBERED,
@@ -325,7 +325,7 @@ class _Check:
         the first that does not is reported. Behind a segment of another kind they may start again, since
         structures repeat whole groups."""
         names = [row[0][:_NAME_LENGTH] for row in self.rows]
-        owners = parents(names)
+        owners = structure_of(self.message).parents
         last: dict[tuple[str, int], tuple[int, int]] = {}
         reported: set[tuple[str, int, str]] = set()
 

@@ -16,30 +16,63 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, NamedTuple
 
 from connector_lib.formats.hl7v2.charset import BYTE_ORDER_MARKS
 
 __all__ = ["Piece", "split", "split_stream"]
 
+Kind = Literal["message", "unreadable", "envelope"]
+
 _CHUNK: Final = 1 << 20
 _LOOK_AHEAD: Final = 16
 """More bytes than the longest thing that the pattern looks at."""
+_LOOK_BEHIND: Final = 4
+"""As many bytes as it looks back at: a line end, or a byte order mark and one letter."""
 _BLANK: Final = b" \t\r\n\x0b\x1c\x1a"
 _LINE: Final = re.compile(rb"[^\r\n]*")
 _END_OF_FILE: Final = (b"\r\x1a", b"\n\x1a")
 """Ctrl-Z behind the last line, which some systems end a file with."""
 
-_BOUNDARY: Final = (
-    rb"[\r\n\x0b\x1c](?:"
-    rb"(?:\xef\xbb\xbf)?(?=(?:(?P<message>MSH)|(?P<envelope>[FB](?:HS|TS)))(?:[!-/:-@\[-`{-~\r\n]|%(end)s))"
-    rb"|(?P<frame_end>(?<=\x1c)(?=[\r\n\x0b]|%(end)s)))"
+_PUNCTUATION: Final = rb"[!-/:-@\[-`{-~]"
+_AFTER_LINE_END: Final = (
+    rb"(?:\xef\xbb\xbf)?(?=(?:(?P<message>MSH)|(?P<envelope>[FB](?:HS|TS)))(?:%(punctuation)s|[\r\n]|%(end)s))"
+    rb"|(?P<frame_end>(?<=\x1c)(?=[\r\n\x0b]|%(end)s))"
 )
-"""A line end, or a block start or end of MLLP, and what stands behind it. One set of characters comes first:
-the regular expression engine then skips to the next of them."""
-_NOWHERE: Final = rb"(?!)"
-_WITHIN: Final = re.compile(_BOUNDARY % {b"end": _NOWHERE})
-_AT_END: Final = re.compile(_BOUNDARY % {b"end": rb"\Z"})
+_WITHIN_LINE: Final = (
+    rb"(?<![\r\n\x0b\x1c].)(?<!\xef\xbb\xbf.)(?=(?:(?<=M)SH|(?<=[FB])HS)"
+    rb"(?P<separator>%(punctuation)s)(?:(?!(?P=separator))%(punctuation)s){3,5}(?P=separator))"
+    rb"(?:(?<=M)(?P<message_within_line>)|(?P<envelope_within_line>))"
+)
+"""Behind the first letter of a header in the middle of a line, known by its separator and encoding characters."""
+_KINDS: Final[dict[str | None, Kind]] = {
+    "message": "message",
+    "message_within_line": "message",
+    "envelope": "envelope",
+    "envelope_within_line": "envelope",
+}
+"""What begins behind a boundary; behind all others nothing that is known."""
+_WITHIN_LINE_GROUPS: Final = frozenset({"message_within_line", "envelope_within_line"})
+
+
+class _Boundaries(NamedTuple):
+    """What tells pieces apart: ``within`` the data, and ``at_end``, when no more of it is to come."""
+
+    within: re.Pattern[bytes]
+    at_end: re.Pattern[bytes]
+
+
+def _boundaries(pattern: bytes) -> _Boundaries:
+    """A line end, or a block start or end of MLLP, and what stands behind it. One set of characters comes first: the
+    regular expression engine then skips to the next of them."""
+    within, at_end = (re.compile(pattern % {b"punctuation": _PUNCTUATION, b"end": end}) for end in (rb"(?!)", rb"\Z"))
+    return _Boundaries(within, at_end)
+
+
+_AT_LINE_STARTS: Final = _boundaries(rb"[\r\n\x0b\x1c](?:" + _AFTER_LINE_END + rb")")
+_RUN_TOGETHER: Final = _boundaries(
+    rb"[\r\n\x0b\x1cMFB](?:(?<=[\r\n\x0b\x1c])(?:" + _AFTER_LINE_END + rb")|(?<=[MFB])" + _WITHIN_LINE + rb")"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +87,31 @@ class Piece:
     bytes show, empty when they show none.
     """
 
-    kind: Literal["message", "unreadable", "envelope"]
+    kind: Kind
     index: int
     offset: int
     content: bytes
     charset: str
 
 
-def split(data: bytes | str) -> Iterator[Piece]:
+def split(data: bytes | str, *, run_together: bool = False) -> Iterator[Piece]:
     """The pieces of a whole file or text. A ``str`` is taken apart as its UTF-8 bytes.
+
+    With ``run_together`` a message or batch may also start in the middle of a line, where a segment name, a field
+    separator, encoding characters and the same separator stand (``MSH|^~\\&|``): so Firehose writes records that do not
+    end in a line end. Inside a value the separator would be an escape sequence.
 
     >>> [piece.kind for piece in split(b"BHS|^~\\\\&|LAB\\rMSH|^~\\\\&|LAB\\rPID|1\\rBTS|1\\r")]
     ['envelope', 'message', 'envelope']
     """
     if isinstance(data, str):
         text = data.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
-        return _split_chunks(iter((text,)), "utf-8", 0)
-    return split_stream(io.BytesIO(data))
+        return _split_chunks(iter((text,)), "utf-8", 0, _RUN_TOGETHER if run_together else _AT_LINE_STARTS)
+    return split_stream(io.BytesIO(data), run_together=run_together)
 
 
-def split_stream(stream: BinaryIO) -> Iterator[Piece]:
-    """The pieces of a binary file object, read a mebibyte at a time.
+def split_stream(stream: BinaryIO, *, run_together: bool = False) -> Iterator[Piece]:
+    """The pieces of a binary file object, read a mebibyte at a time; ``run_together`` as in :func:`split`.
 
     >>> import io
     >>> [piece.offset for piece in split_stream(io.BytesIO(b"MSH|^~\\\\&|A\\rMSH|^~\\\\&|B\\r"))]
@@ -83,9 +120,10 @@ def split_stream(stream: BinaryIO) -> Iterator[Piece]:
     first = _start_of(stream)
     mark, codec = _byte_order_mark(first)
     chunks = _chunks(first[len(mark) :], stream)
+    boundaries = _RUN_TOGETHER if run_together else _AT_LINE_STARTS
     if codec.startswith(("utf-16", "utf-32")):
-        return _split_wide(chunks, codec)
-    return _split_chunks(chunks, codec, len(mark))
+        return _split_wide(chunks, codec, boundaries)
+    return _split_chunks(chunks, codec, len(mark), boundaries)
 
 
 def _start_of(stream: BinaryIO) -> bytes:
@@ -112,7 +150,7 @@ def _byte_order_mark(start: bytes) -> tuple[bytes, str]:
     return b"", ""
 
 
-def _split_wide(chunks: Iterator[bytes], codec: str) -> Iterator[Piece]:
+def _split_wide(chunks: Iterator[bytes], codec: str, boundaries: _Boundaries) -> Iterator[Piece]:
     """UTF-16 and UTF-32: taken apart as UTF-8, given back in the bytes that they came in."""
     decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
     no_text: list[bytes] = []
@@ -129,7 +167,7 @@ def _split_wide(chunks: Iterator[bytes], codec: str) -> Iterator[Piece]:
             yield text.encode("utf-8", "surrogatepass")
 
     index = offset = 0
-    for piece in _split_chunks(as_utf8(), codec, 0):
+    for piece in _split_chunks(as_utf8(), codec, 0, boundaries):
         content = piece.content.decode("utf-8", "surrogatepass").encode(codec, "surrogatepass")
         yield replace(piece, content=content)
         index = piece.index + (piece.kind != "envelope")
@@ -139,33 +177,38 @@ def _split_wide(chunks: Iterator[bytes], codec: str) -> Iterator[Piece]:
         yield Piece("unreadable", index, offset, cut, codec)
 
 
-def _split_chunks(chunks: Iterator[bytes], charset: str, base: int) -> Iterator[Piece]:
+def _split_chunks(chunks: Iterator[bytes], charset: str, base: int, boundaries: _Boundaries) -> Iterator[Piece]:
     # The line end put before the first byte lets one pattern find a header there too.
     buffer, offset = bytearray(b"\r"), base - 1
-    kind, start, searched, index = "unreadable", 1, 0, 0
+    kind: Kind = "unreadable"
+    start, searched, index = 1, 0, 0
     for chunk in chain(chunks, (None,)):
         if chunk is not None:
             buffer += chunk
         limit = len(buffer) + 1 if chunk is None else len(buffer) - _LOOK_AHEAD
-        pattern = _AT_END if chunk is None else _WITHIN
+        pattern = boundaries.at_end if chunk is None else boundaries.within
         matches = pattern.finditer(buffer, searched)
-        boundaries = [(found.start(), found.end(), found.lastgroup) for found in matches]
+        found = [(match.start(), _next_start(match), match.lastgroup) for match in matches]
         if chunk is None:
-            boundaries.append((len(buffer), len(buffer), "end"))
-        for end, next_start, name in boundaries:
+            found.append((len(buffer), len(buffer), "end"))
+        for end, next_start, name in found:
             if end >= limit:
                 break
             for piece in _pieces_of(kind, index, offset + start, bytes(buffer[start:end]), charset):
                 yield piece
                 index = piece.index + (piece.kind != "envelope")
-            kind, start = name if name in ("message", "envelope") else "unreadable", next_start
+            kind, start = _KINDS.get(name, "unreadable"), next_start
         searched = max(searched, limit)
-        done = min(start, searched)
+        done = max(min(start, searched) - _LOOK_BEHIND, 0)
         del buffer[:done]
         offset, start, searched = offset + done, start - done, searched - done
 
 
-def _pieces_of(kind: str, index: int, offset: int, content: bytes, charset: str) -> Iterator[Piece]:
+def _next_start(match: re.Match[bytes]) -> int:
+    return match.start() if match.lastgroup in _WITHIN_LINE_GROUPS else match.end()
+
+
+def _pieces_of(kind: Kind, index: int, offset: int, content: bytes, charset: str) -> Iterator[Piece]:
     if kind == "message":
         if content.endswith(_END_OF_FILE):
             content = content[:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector_lib import parse
-from connector_lib.formats.hl7v2.groups import SegmentGroup, groups, parents
+from connector_lib.formats.hl7v2.groups import SegmentGroup, groups, parents, structure_of
 
 SITUATIONS = {
     "notes stand behind what they are about": "MSH NTE PID NTE PV1 ORC NTE OBR NTE OBX NTE NTE OBX NTE",
@@ -74,3 +74,21 @@ def test_the_tree_holds_every_segment_once(situation: str) -> None:
 
 def test_a_segment_of_a_site_stands_at_the_top_and_closes_nothing() -> None:
     assert parents(["MSH", "PID", "OBR", "OBX", "ZXX", "NTE", "OBX"]) == [-1, -1, 1, 2, -1, 3, 2]
+
+
+DETAIL_FIRST = {
+    "results of a specimen": (
+        "OUL^R22",
+        "MSH PID SPM OBX SAC OBR ORC NTE TQ1 OBX NTE OBR OBX",
+        "- - 1 2 2 1 5 5 5 5 9 1 11",
+    ),
+    "results of an order": ("OUL^R24", "MSH PID OBR PRT ORC PRT SPM OBX OBR ORC OBX", "- - 1 2 2 4 2 6 1 8 8"),
+    "accession": ("OPU^R25", "MSH PV1 PID SPM OBR ORC OBX OBR ORC OBX", "- - - 2 2 4 4 2 7 7"),
+}
+
+
+@pytest.mark.parametrize("situation", sorted(DETAIL_FIRST))
+def test_an_order_control_belongs_to_the_detail_before_it_where_the_trigger_event_says_so(situation: str) -> None:
+    event, names, owners = DETAIL_FIRST[situation]
+    message = parse("\r".join([f"MSH|^~\\&|||||||{event}", *(f"{name}|1" for name in names.split()[1:])]))
+    assert " ".join("-" if owner < 0 else str(owner) for owner in structure_of(message).parents) == owners

@@ -475,3 +475,107 @@ def test_a_certification_begins_in_in3_9_and_ends_in_in3_10() -> None:
     [insurance] = json.loads(found["insurances"])
     assert insurance["certification_begin_date"] == "20260101"
     assert insurance["certification_end_date"] == "20261231"
+
+
+SPECIMEN_RESULTS = HEADER.replace("ORU^R01^ORU_R01", "OUL^R22^OUL_R22")
+ORDER_BEHIND_ITS_DETAIL = ("OBR|1|P-1|F-1|GLU^Glucose^L", "ORC|SC|P-9||G-1|CM", "NTE|1||fasting", "OBX|1|NM|GLU||98")
+
+
+def test_an_order_control_behind_its_detail_adds_to_the_same_order() -> None:
+    text = "\r".join((SPECIMEN_RESULTS, "SPM|1|S-1", *ORDER_BEHIND_ITS_DETAIL))
+    (order,) = nested_records(parse(text))["orders"]
+    assert (order["segment"], order["segment_index"], order["set_id"]) == ("OBR", "2", "1")
+    assert (order["code"], order["code_text"], order["filler_order_number"]) == ("GLU", "Glucose", "F-1")
+    assert (order["order_control"], order["order_status"], order["placer_group_number"]) == ("SC", "CM", "G-1")
+    assert order["notes"] == ["fasting"]
+
+
+def test_the_numbers_of_an_order_control_count_wherever_it_stands() -> None:
+    behind = "\r".join((SPECIMEN_RESULTS, *ORDER_BEHIND_ITS_DETAIL))
+    before = "\r".join((HEADER, ORDER_BEHIND_ITS_DETAIL[1], ORDER_BEHIND_ITS_DETAIL[0], *ORDER_BEHIND_ITS_DETAIL[2:]))
+    orders = [nested_records(parse(text))["orders"][0] for text in (behind, before)]
+    assert [order.pop("segment") for order in orders] == ["OBR", "ORC"]
+    assert orders[0] == orders[1]
+    assert orders[0]["placer_order_number"] == "P-9"
+
+
+def test_observations_behind_such_an_order_control_name_their_order() -> None:
+    second = ("OBR|2|P-2||K^Potassium", "ORC|SC||F-2", "OBX|1|NM|K||4.1")
+    text = "\r".join((SPECIMEN_RESULTS, *ORDER_BEHIND_ITS_DETAIL, *second))
+    found = nested_records(parse(text))["observations"]
+    names = ("order_segment_index", "order_set_id", "order_code", "placer_order_number", "filler_order_number")
+    assert only(found, *names) == [("1", "1", "GLU", "P-9", "F-1"), ("5", "2", "K", "P-2", "F-2")]
+
+
+@pytest.mark.parametrize("event", ["OUL^R22", "OUL^R23", "OUL^R24", "OPU^R25"])
+def test_in_specimen_oriented_messages_a_detail_without_an_order_control_takes_none_of_the_next_order(
+    event: str,
+) -> None:
+    text = "\r".join((HEADER.replace("ORU^R01", event), "OBR|1|||A", "ORC|SC", "OBR|2|||B", "OBR|3|||C", "ORC|CN"))
+    assert only(nested_records(parse(text))["orders"], "code", "order_control") == [
+        ("A", "SC"),
+        ("B", None),
+        ("C", "CN"),
+    ]
+
+
+@pytest.mark.parametrize("event", ["ORU^R01", "OUL^R21", "MDM^T02"])
+def test_elsewhere_an_order_control_opens_the_next_order(event: str) -> None:
+    text = "\r".join((HEADER.replace("ORU^R01", event), "OBR|1|||A", "ORC|SC", "OBR|2|||B"))
+    assert only(nested_records(parse(text))["orders"], "code", "order_control") == [("A", None), ("B", "SC")]
+
+
+APPOINTMENT = HEADER.replace("ORU^R01^ORU_R01", "SIU^S12^SIU_S12").replace("|2.5", "|2.5.1")
+TIMING = "TQ1|1||||||20260301090000|20260301093000"
+
+
+def appointment_times(*lines: str) -> tuple[str | None, str | None]:
+    found = parse_message("\r".join((APPOINTMENT, *lines)))
+    return found.get("appointment_start_time"), found.get("appointment_end_time")
+
+
+def test_the_times_of_an_appointment_come_from_its_timing_segment() -> None:
+    assert appointment_times("SCH|1|2", TIMING, "PID|1") == ("20260301090000", "20260301093000")
+
+
+def test_of_several_timing_segments_the_first_counts() -> None:
+    assert appointment_times("SCH|1|2", TIMING, "TQ1|2||||||20270101|20270102")[0] == "20260301090000"
+
+
+@pytest.mark.parametrize(
+    ("timing", "times"),
+    [("^^^20250101^20250102", ("20250101", "20250102")), ("^^^20250101", ("20250101", None))],
+)
+def test_times_in_the_appointment_segment_come_first_and_are_not_mixed_with_others(
+    timing: str, times: tuple[str, str | None]
+) -> None:
+    assert appointment_times(f"SCH|1|2|||||||||{timing}", TIMING) == times
+
+
+def test_a_timing_segment_of_an_order_says_nothing_about_an_appointment() -> None:
+    assert appointment_times("PID|1", "ORC|NW", TIMING) == (None, None)
+    assert appointment_times("ORC|NW", "OBR|1", TIMING, "SCH|1|2") == (None, None)
+
+
+def test_the_name_of_a_segment_of_a_site_is_its_three_characters() -> None:
+    (found,) = records("z_segments", 'ZNK\rABC\rsaid "so"|x')
+    assert (found["segment"], found["text"], found["fields"]) == ("ZNK", 'ZNK\rABC\rsaid "so"|x', ["x"])
+
+
+def test_observations_of_any_length_stand_beside_each_other() -> None:
+    lines = ("OBX|1|NM|A||1|mg|1-2|N|||F|||20260101||7^Who", "OBX|2|NM|B", "OBX", "OBX|4||||||||||F", "OBX|5|||||||H")
+    found = records("observations", *lines)
+    assert only(found, "set_id", "code", "abnormal_flags", "status", "observed_time", "observer_id") == [
+        ("1", "A", "N", "F", "20260101", "7"),
+        ("2", "B", None, None, None, None),
+        (None, None, None, None, None, None),
+        ("4", None, None, "F", None, None),
+        ("5", None, "H", None, None, None),
+    ]
+
+
+def test_an_end_of_an_observation_that_is_too_long_to_be_remembered_is_read_as_well() -> None:
+    lines = [f"OBX|{number}|NM|A||1||||||F|||2026010{number}||{'7' * 100}" for number in (1, 2, 3)]
+    found = records("observations", *lines)
+    assert [record["observed_time"] for record in found] == ["20260101", "20260102", "20260103"]
+    assert {record["observer_id"] for record in found} == {"7" * 100}

@@ -185,3 +185,44 @@ def test_memory_holds_a_large_message_only_a_few_times() -> None:
         tracemalloc.stop()
     assert lengths[0] > size
     assert peak < 4 * size
+
+
+@pytest.mark.parametrize(
+    "between", [b"", b"\r", b"\n", b"\r\n", b"|"], ids=["nothing", "CR", "LF", "CRLF", "separator"]
+)
+def test_messages_that_run_together_are_told_apart(between: bytes) -> None:
+    pieces = list(split(between.join([A, B, A]), run_together=True))
+    assert [piece.content for piece in pieces] == [
+        content + (between if between == b"|" and end < 2 else b"") for end, content in enumerate([A, B, A])
+    ]
+    step = len(A + between)
+    assert [piece.offset for piece in pieces] == [0, step, 2 * step]
+
+
+def test_messages_that_run_together_are_told_apart_in_utf_16_too() -> None:
+    pieces = list(split((A + B).decode().encode("utf-16"), run_together=True))
+    assert [piece.content.decode("utf-16-le").encode() for piece in pieces] == [A, B]
+
+
+def test_a_batch_may_follow_a_message_without_a_line_end() -> None:
+    batch = b"BHS|^~\\&|LAB\r" + B + b"\rBTS|1"
+    kinds = [(piece.kind, piece.content) for piece in split(A + batch + A, run_together=True)]
+    assert kinds[:3] == [("message", A), ("envelope", b"BHS|^~\\&|LAB"), ("message", B)]
+    assert kinds[3:] == [("envelope", b"BTS|1"), ("message", A)]
+
+
+@pytest.mark.parametrize(
+    "text", [b"MSH", b"MSH|", b"MSH||||||", b"MSHA^~\\&A", b"see MSH-9", b"MSH|^~|x", b"MSH^~\\&|"]
+)
+def test_only_a_whole_header_starts_a_message_in_the_middle_of_a_line(text: bytes) -> None:
+    assert [piece.content for piece in split(A + text, run_together=True)] == [A + text]
+
+
+@pytest.mark.parametrize("size", [1, 7, 16, 33])
+def test_messages_that_run_together_are_told_apart_wherever_a_chunk_ends(size: int) -> None:
+    pieces = split_stream(SlowStream((A + B) * 5, size), run_together=True)
+    assert [piece.content for piece in pieces] == [A, B] * 5
+
+
+def test_a_header_in_the_middle_of_a_line_starts_nothing_where_messages_do_not_run_together() -> None:
+    assert [piece.content for piece in split(A + B)] == [A + B]
