@@ -7,6 +7,7 @@
     ├── ConfigurationError        a file of a pipeline folder, or an option in it, is wrong
     │   └── PipelineRuleError     a transformation file does what pipelines must not do
     ├── MissingRequirementError   something that has to be installed is missing
+    ├── BrokerError               servers of a topic do not answer, refuse, or do not confirm what they were sent
     ├── WarehouseError            a local warehouse folder is in use, incomplete or not ours
     ├── PipelineRunError          a pipeline was started and failed
     └── HL7Error (ValueError)     text that is not HL7 v2
@@ -19,7 +20,11 @@ patient: positions and names only.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
+    "BrokerError",
     "ConfigurationError",
     "ConnectorLibError",
     "HL7Error",
@@ -30,6 +35,7 @@ __all__ = [
     "PipelineRunError",
     "UsageError",
     "WarehouseError",
+    "did_you_mean",
 ]
 
 
@@ -75,6 +81,13 @@ class MissingRequirementError(ConnectorLibError):
     """Something that has to be installed is not there: pyspark, Java, an extra. Says how to get it."""
 
 
+class BrokerError(ConnectorLibError):
+    """Servers of a topic do not answer, refuse the login, lack the topic, or do not confirm what they were sent.
+
+    Names the servers and the topic, never the secret of the login.
+    """
+
+
 class WarehouseError(ConnectorLibError):
     """A local warehouse folder is in use by another run, incomplete, or was not made by this package."""
 
@@ -93,3 +106,15 @@ class ParseError(HL7Error):
 
 class PathError(HL7Error):
     """A path such as ``PID-3[2].1`` that cannot be understood."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The start of a hint: the one of ``known`` that is most like ``word``, empty where none is.
+
+    >>> did_you_mean("librarys", ["name", "libraries"])
+    "did you mean 'libraries'? "
+    >>> did_you_mean("x", ["name", "libraries"])
+    ''
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean '{near[0]}'? " if near else ""
