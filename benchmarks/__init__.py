@@ -6,6 +6,7 @@
 :mod:`.splitting`     a large file taken apart: memory and rate
 :mod:`.growth`        whether ten times the messages take ten times the time
 :mod:`.spark_udf`     the parse UDF beside the parser alone
+:mod:`.events`        messages a second from a Kafka topic to tables
 :mod:`.report`        tables and targets, printed and as Markdown
 ====================  ==================================================================
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.events import RUNS_A_ROUND, measure_events
 from benchmarks.growth import measure_growth
 from benchmarks.parsing import compare, corpus_messages, inputs
 from benchmarks.report import Section, as_markdown, print_section, print_targets
@@ -33,12 +34,14 @@ class Sizes:
     counts: tuple[int, ...]
     udf_messages: int
     udf_rounds: int
+    events: int
+    events_rounds: int
 
 
 _WIDTH = 140
 """Columns of the tables where the output is no terminal."""
-_FULL = Sizes(9, 500, 500, (10_000, 50_000, 200_000), 40_000, 5)
-_QUICK = Sizes(3, 100, 30, (500, 2_000), 2_000, 1)
+_FULL = Sizes(9, 500, 500, (10_000, 50_000, 200_000), 40_000, 5, 20_000, 3)
+_QUICK = Sizes(3, 100, 30, (500, 2_000), 2_000, 1, 300, 1)
 
 
 def main() -> None:
@@ -67,7 +70,7 @@ def _options() -> argparse.Namespace:
         description="Measure connector_lib beside other HL7 v2 parsers.",
         epilog="example: python -m benchmarks --quick",
     )
-    parser.add_argument("--quick", action="store_true", help="about a minute, for trying it out")
+    parser.add_argument("--quick", action="store_true", help="two minutes, for trying it out")
     parser.add_argument("--out", type=Path, help=f"Markdown file to write (default {_RESULTS.name}; quick: none)")
     parser.add_argument("--corpus", type=Path, default=_CORPUS, help="folder of HL7 v2 files to read as well")
     return parser.parse_args()
@@ -75,21 +78,26 @@ def _options() -> argparse.Namespace:
 
 def _measure(sizes: Sizes, corpus: Path, folder: Path) -> list[Section]:
     found = inputs(sizes.rounds, sizes.messages_a_round, corpus_messages(corpus))
-    steps = len(found) * sizes.rounds + 3
+    steps = len(found) * sizes.rounds + 4 + RUNS_A_ROUND * sizes.events_rounds
     bar = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bar, console=Console(stderr=True)) as progress:
         task = progress.add_task("parsing", total=steps)
 
+        def advance() -> None:
+            progress.advance(task)
+
         def step(description: str, measure: Callable[[], Section]) -> Section:
             progress.update(task, description=description)
             section = measure()
-            progress.advance(task)
+            advance()
             return section
 
         return [
-            *compare(found, lambda: progress.advance(task)),
+            *compare(found, advance),
             step("splitting a large file", lambda: measure_splitting(folder, sizes.megabytes)),
             step("growth", lambda: measure_growth(folder, sizes.counts)),
+            # Before the next one, which sets environment variables for Spark in this process.
+            step("topic to tables", lambda: measure_events(folder, sizes.events, sizes.events_rounds, advance)),
             step("parse UDF in Spark", lambda: measure_udf(folder, sizes.udf_messages, sizes.udf_rounds)),
         ]
 

@@ -97,7 +97,7 @@ def _machine_facts() -> list[str]:
     return [
         f"{platform.system()} on {_processor()}, {os.cpu_count()} cores",
         f"{platform.python_implementation()} {platform.python_version()}",
-        ", ".join(f"{name} {_version(name)}" for name in ("connector-lib", "pyspark", "pyarrow")),
+        ", ".join(f"{name} {_version(name)}" for name in ("connector-lib", "pyspark", "pyarrow", "confluent-kafka")),
         ", ".join(f"{name} {_version(name)}" for name in PEERS),
     ]
 

@@ -44,8 +44,8 @@ ColumnFunction = Callable[..., Column]
 
 _NUMBER = r"^\s*[+-]?(\d{1,300}(\.\d*)?|\.\d+)\s*$"
 _TIME = r"^\s*(\d{4}(?:\d\d){0,5})(?:(?<=\d{14})(\.\d{1,9}))?([+-]\d{4})?\s*$"
-_EARLIEST = "00000101000000"
-"""What the parts are that a shorter time stamp leaves out."""
+_EARLIEST = "none0101000000"
+"""What the parts are that a shorter time stamp leaves out; there is no year to put in."""
 
 
 def make_udf(by_value: Callable[..., Any], by_array: str, return_type: DataType) -> ColumnFunction:
@@ -101,31 +101,19 @@ def hl7_timestamp(column: Column | str, zone_of: Column | str | None = None) -> 
     time gives NULL and never an error.
     """
     text = _column(column)
-    digits = F.regexp_extract(text, _TIME, 1)
     zone = F.regexp_extract(text, _TIME, 3)
     if zone_of is not None:
-        default = F.coalesce(F.regexp_extract(_column(zone_of), _TIME, 3), F.lit(""))
-        zone = F.when(zone == "", default).otherwise(zone)
-    iso = F.concat(
-        _iso_date(digits),
-        F.lit("T"),
-        F.substring(_filled(digits), 9, 2),
-        F.lit(":"),
-        F.substring(_filled(digits), 11, 2),
-        F.lit(":"),
-        F.substring(_filled(digits), 13, 2),
-        F.regexp_extract(text, _TIME, 2),
-        F.when(zone == "", F.lit("")).otherwise(F.concat(F.substring(zone, 1, 3), F.lit(":"), F.substring(zone, 4, 2))),
-    )
-    return F.when(text.rlike(_TIME), F.try_to_timestamp(iso))
+        zone = F.coalesce(F.nullif(zone, F.lit("")), F.regexp_extract(_column(zone_of), _TIME, 3), F.lit(""))
+    clock = F.regexp_replace(_all_parts(text), r"(.{4})(..)(..)(..)(..)(..)", "$1-$2-$3T$4:$5:$6")
+    fraction = F.regexp_extract(text, _TIME, 2)
+    return F.try_to_timestamp(F.concat(clock, fraction, F.regexp_replace(zone, "(...)(..)", "$1:$2")))
 
 
 def hl7_date(column: Column | str) -> Column:
     """The day of an HL7 date or time stamp (``YYYY[MM[DD…]]``), as it was written, whatever its zone; NULL where there
     is none, never an error."""
-    text = _column(column)
-    day = F.try_to_timestamp(F.concat(_iso_date(F.regexp_extract(text, _TIME, 1)), F.lit("T00:00:00")))
-    return F.when(text.rlike(_TIME), day.cast("date"))
+    day = F.regexp_replace(_all_parts(_column(column)), r"(.{4})(..)(..).*", "$1-$2-$3T00:00:00")
+    return F.try_to_timestamp(day).cast("date")
 
 
 def hl7_number(column: Column | str) -> Column:
@@ -139,15 +127,10 @@ def _column(column: Column | str) -> Column:
     return F.col(column) if isinstance(column, str) else column
 
 
-def _filled(digits: Column) -> Column:
+def _all_parts(text: Column) -> Column:
+    """The fourteen digits of a time stamp; of anything else a text that is no time."""
+    digits = F.regexp_extract(text, _TIME, 1)
     return F.concat(digits, F.substr(F.lit(_EARLIEST), F.length(digits) + 1, F.lit(14)))
-
-
-def _iso_date(digits: Column) -> Column:
-    filled = _filled(digits)
-    return F.concat(
-        F.substring(filled, 1, 4), F.lit("-"), F.substring(filled, 5, 2), F.lit("-"), F.substring(filled, 7, 2)
-    )
 
 
 def _text_of(value: str | bytes | bytearray) -> str:

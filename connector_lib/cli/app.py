@@ -15,7 +15,7 @@ from connector_lib import __version__
 from connector_lib.cli import doctor, hl7v2, run, sample, show
 from connector_lib.errors import ConnectorLibError, UsageError
 
-__all__ = ["build_app", "run_command"]
+__all__ = ["run_command"]
 
 _BUG = """\
 this is a bug in connector_lib {version}: {kind} in {place}
@@ -24,7 +24,7 @@ this is a bug in connector_lib {version}: {kind} in {place}
 _STOPPED: Final = 130
 
 
-def build_app() -> typer.Typer:
+def _build_app() -> typer.Typer:
     """The typer application with every command registered."""
     app = typer.Typer(
         name="connector-lib",
@@ -60,7 +60,7 @@ def run_command(arguments: list[str]) -> int:
         # What a terminal's character set lacks is written as an escape; it is no error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = build_app()(args=arguments, standalone_mode=False)
+        code = _build_app()(args=arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = _STOPPED
     except ConnectorLibError as error:

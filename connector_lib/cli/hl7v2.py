@@ -11,15 +11,15 @@ from dataclasses import asdict
 from enum import Enum
 from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final
 
 import typer
 
 from connector_lib.cli.output import data_console, visible, write_json_line
-from connector_lib.errors import ParseError, UsageError
-from connector_lib.formats.hl7v2.charset import decode
+from connector_lib.errors import UsageError
 from connector_lib.formats.hl7v2.groups import SegmentGroup, groups
-from connector_lib.formats.hl7v2.message import FieldValue, Message, parse
+from connector_lib.formats.hl7v2.message import FieldValue, Message
+from connector_lib.formats.hl7v2.reading import read_piece
 from connector_lib.formats.hl7v2.record_types import NESTED
 from connector_lib.formats.hl7v2.records import flat_record
 from connector_lib.formats.hl7v2.split import Piece, split_stream
@@ -47,7 +47,6 @@ something that cannot be read, 0 otherwise.
 
 Example: connector-lib validate day1.hl7 day2.hl7 --severity warning
 """
-_OUTSIDE: Final = "text outside every message: there is no MSH segment before it"
 _STANDARD_INPUT: Final = "-"
 _ROWS_AT_A_TIME: Final = 500
 _LONGEST_VALUE: Final = 300
@@ -59,14 +58,6 @@ class SeverityOption(str, Enum):
     ERROR = "error"
     WARNING = "warning"
     INFORMATION = "information"
-
-
-class _ReadPiece(NamedTuple):
-    """A message, or the reason why there is none."""
-
-    piece: Piece
-    message: Message | None
-    reason: str
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +75,7 @@ def _parse(
     show = _tree_printer() if tree else _print_json
     pieces = printed = unreadable = 0
     with _opened(file) as stream:
-        for read in map(_read, (piece for piece in split_stream(stream) if piece.kind != "envelope")):
+        for read in map(read_piece, (piece for piece in split_stream(stream) if piece.kind != "envelope")):
             pieces += 1
             if index is not None and read.piece.index != index:
                 continue
@@ -148,7 +139,7 @@ def _findings_in_pieces(file: str, counts: Counter[str]) -> Iterator[tuple[int |
             if piece.kind == "envelope":
                 continue
             pieces += 1
-            read = _read(piece)
+            read = read_piece(piece)
             if read.message is None:
                 yield piece.index, _finding("unreadable", place=str(piece.offset), reason=read.reason)
                 continue
@@ -162,18 +153,6 @@ def _findings_in_pieces(file: str, counts: Counter[str]) -> Iterator[tuple[int |
 def _finding(code: str, **parts: str) -> Finding:
     kind = CODES[code]
     return Finding(code, kind.severity, "", 0, "", kind.sentence.format(**parts))
-
-
-def _read(piece: Piece) -> _ReadPiece:
-    if piece.kind != "message":
-        return _ReadPiece(piece, None, _OUTSIDE)
-    decoded = decode(piece.content, piece.charset)
-    try:
-        message = parse(decoded.text, decoded.charset)
-    except ParseError as error:
-        return _ReadPiece(piece, None, error.message)
-    message.charset_problem = decoded.problem
-    return _ReadPiece(piece, message, "")
 
 
 def _place(piece: Piece) -> str:

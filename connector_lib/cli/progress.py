@@ -9,7 +9,7 @@ from typing import TextIO
 
 from connector_lib.local.observer import RunObserver
 
-__all__ = ["PlainProgress", "progress_on"]
+__all__ = ["progress_on"]
 
 _ENDED = frozenset({"completed", "failed", "skipped", "stopped"})
 _WORKING = frozenset({"planning", "starting", "running"})
@@ -19,7 +19,7 @@ _WORKING = frozenset({"planning", "starting", "running"})
 def progress_on(stream: TextIO) -> Iterator[RunObserver]:
     """An observer that shows on ``stream`` what a run does, for the time of the ``with`` block."""
     if not stream.isatty():
-        yield PlainProgress(stream)
+        yield _PlainProgress(stream)
         return
     from rich.console import Console
     from rich.markup import escape
@@ -32,7 +32,7 @@ def progress_on(stream: TextIO) -> Iterator[RunObserver]:
         )
 
 
-class PlainProgress(RunObserver):
+class _PlainProgress(RunObserver):
     """Writes a line for every phase, and for every flow that ends."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:

@@ -27,6 +27,8 @@ Run a pipeline folder on this machine's Spark.
 Reads what is new in the sources since the last run, and keeps the tables in the warehouse folder.
 
 Example: connector-lib run pipelines/hl7v2_files --set source.storage_path=/data/hl7
+
+Example: connector-lib run pipelines/hl7v2_kafka --set kafka.servers=127.0.0.1:9092 --set kafka.topic=hl7
 """
 _SHORT_KINDS: Final = {"streaming table": "stream", "materialized view": "view"}
 _STOPPED: Final = """\
@@ -69,6 +71,14 @@ def register(app: typer.Typer) -> None:
                 help="Memory for Spark in MiB; half of the machine's without it, 8192 at most.",
             ),
         ] = None,
+        jars: Annotated[
+            Path | None,
+            typer.Option(
+                "--jars",
+                metavar="DIR",
+                help="Jars for Spark. Without it a pipeline that reads topics of Kafka fetches what it needs, once.",
+            ),
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
         verbose: Annotated[
             bool, typer.Option("--verbose", help="Also show Spark's own words when something fails.")
@@ -82,7 +92,7 @@ def register(app: typer.Typer) -> None:
         from connector_lib.project.pipeline import load_pipeline_folder
 
         folder = load_pipeline_folder(pipeline_dir, _settings(settings or []))
-        options = RunSettings(warehouse, full_refresh=full_refresh, cores=cores, memory_mb=memory)
+        options = RunSettings(warehouse, full_refresh=full_refresh, cores=cores, memory_mb=memory, jars=jars)
         try:
             with progress_on(sys.stderr) as observer:
                 report = run_pipeline(folder, options, observer)

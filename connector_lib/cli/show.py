@@ -6,7 +6,6 @@ import base64
 import json
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,7 +13,7 @@ import typer
 
 from connector_lib.cli.options import DEFAULT_WAREHOUSE
 from connector_lib.cli.output import data_console, visible, write_json_line
-from connector_lib.errors import UsageError
+from connector_lib.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -98,10 +97,9 @@ def _chosen(wanted: str, there: list[str], table: str) -> list[str]:
     chosen: dict[str, None] = {}
     for name in filter(None, (part.strip() for part in wanted.split(","))):
         if name.lower() not in by_name:
-            near = get_close_matches(name.lower(), by_name, n=1)
-            meant = f"did you mean '{by_name[near[0]]}'? " if near else ""
             raise UsageError(
-                f"the table '{table}' has no column '{name}'", hint=f"{meant}its columns: {', '.join(there)}"
+                f"the table '{table}' has no column '{name}'",
+                hint=f"{did_you_mean(name, there)}its columns: {', '.join(there)}",
             )
         chosen[by_name[name.lower()]] = None
     if not chosen:

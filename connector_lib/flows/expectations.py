@@ -26,7 +26,10 @@ from pyspark.sql import functions as F
 from connector_lib.errors import ConfigurationError
 from connector_lib.flows.runtime import on_databricks
 
-__all__ = ["expect", "keep_valid", "only_invalid"]
+__all__ = ["QUALITY_PREFIX", "expect", "keep_valid", "only_invalid"]
+
+QUALITY_PREFIX = "quality:"
+"""How the observations of :func:`expect` are named: the prefix, then the dataset."""
 
 QueryFunction: TypeAlias = Callable[[], DataFrame]
 Rules: TypeAlias = Mapping[str, str]
@@ -153,7 +156,7 @@ def _expected_by_filters(rows: DataFrame, actions: Mapping[str, Rules], dataset:
     counts = [F.count(F.lit(1)).alias("rows")]
     for action, rules in actions.items():
         counts += [F.count_if(~F.expr(condition)).alias(f"{action}:{name}") for name, condition in rules.items()]
-    rows = rows.observe(f"quality:{dataset}", *counts)
+    rows = rows.observe(f"{QUALITY_PREFIX}{dataset}", *counts)
     for name, condition in actions["fail"].items():
         broken = F.raise_error(F.lit(f"dataset '{dataset}': a row does not meet the expectation '{name}'"))
         rows = rows.where(F.expr(condition) | broken.cast("boolean"))

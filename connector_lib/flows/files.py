@@ -21,14 +21,18 @@ On a local file system a colon in a file's name ends the run: Hadoop cannot open
 
 Sources: https://spark.apache.org/docs/latest/streaming/apis-on-dataframes-and-datasets.html (file source),
 https://spark.apache.org/docs/latest/sql-data-sources-binaryFile.html,
-https://docs.databricks.com/aws/en/ingestion/cloud-object-storage/auto-loader/options.
+https://docs.databricks.com/aws/en/ingestion/cloud-object-storage/auto-loader/options,
+https://docs.databricks.com/aws/en/ingestion/cloud-object-storage/auto-loader/file-notification-mode.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from pyspark.sql import Column, DataFrame
@@ -37,12 +41,20 @@ from pyspark.sql import functions as F
 from connector_lib.errors import ConfigurationError
 from connector_lib.flows.runtime import SourceFolder, active_session, on_databricks, record_source
 
-__all__ = ["read_files"]
+__all__ = ["is_pattern", "local_path", "read_files", "require_path"]
 
 _SCHEMAS = {
     "binaryFile": "path string, modificationTime timestamp, length bigint, content binary",
     "text": "value string",
 }
+_NOTIFICATIONS: Final[Mapping[str, Mapping[str, str]]] = {
+    "": {},
+    "managed": {"cloudFiles.useManagedFileEvents": "true"},
+    "classic": {"cloudFiles.useNotifications": "true"},
+}
+_TOO_LARGE = (
+    "%s bytes: more than a file may have. Split it, or raise source.max_file_bytes and send it under a new name"
+)
 _GLOB_CHARACTERS = re.compile(r"[*?\[\]{}]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
@@ -54,16 +66,18 @@ def read_files(
     pattern: str | None = None,
     max_file_bytes: int = 256 * 1024 * 1024,
     max_bytes_per_batch: int = 1024 * 1024 * 1024,
+    notifications: str = "",
     option: str = "source.storage_path",
 ) -> DataFrame:
     """New files below the folder ``path`` as a stream, one row a file.
 
     Columns, the same on both runtimes and for both formats:
 
-    - ``_source_file`` string: the path as a person reads and opens it, nothing in it percent-encoded
-    - ``_file_size`` bigint: bytes, when the file was found
-    - ``_file_modified`` timestamp: when it was last changed
+    - ``_place`` struct, what names the row's origin for good: ``_source_file`` string, the path as a person reads
+      and opens it, nothing in it percent-encoded
+    - ``_about`` struct, what else is known of it: ``_file_size`` bigint, bytes, when the file was found
     - ``content`` binary: its bytes; NULL for a file above ``max_file_bytes``, of which no byte is read
+    - ``problem`` string: why there is no content, else NULL
 
     Parameters
     ----------
@@ -76,6 +90,9 @@ def read_files(
         pipeline says what becomes of them.
     max_bytes_per_batch : bytes of new files that one micro-batch takes (at least one file): what a run
         that was killed has to do again.
+    notifications : how Auto Loader learns of new files. Empty: it lists the folder. ``managed``: file events of the
+        external location (``cloudFiles.useManagedFileEvents``, which Databricks recommends). ``classic``: a queue of
+        the stream's own (``cloudFiles.useNotifications``). Elsewhere the folder is listed in any case.
     option : the setting that ``path`` came from; errors name it.
 
     Raises :class:`~connector_lib.errors.ConfigurationError`, naming ``option`` and the path, where the
@@ -87,12 +104,16 @@ def read_files(
         @dp.table
         def received():
             files = read_files(required_setting("source.storage_path"), pattern="*.hl7")
-            return files.select("_source_file", split(F.col("content")))
+            return files.select("_place.*", split(F.col("content")))
     """
     if format not in _SCHEMAS:
         raise ConfigurationError(f"unknown format '{format}' for files", hint="take 'binaryFile' or 'text'")
     if max_file_bytes < 1 or max_bytes_per_batch < 1:
         raise ConfigurationError("the size limits 'max_file_bytes' and 'max_bytes_per_batch' must be 1 byte or more")
+    if notifications not in _NOTIFICATIONS:
+        raise ConfigurationError(
+            f"unknown notifications '{notifications}' for files", hint="take 'managed' or 'classic', or leave it empty"
+        )
     folder = _folder(path, option)
     record_source(SourceFolder(folder, pattern))
 
@@ -105,27 +126,30 @@ def read_files(
     # Two branches, because Spark reads `content` of every file of a branch that selects it, even inside a
     # CASE. The second one is binaryFile in any case: `text` reads a file even when only its name is asked
     # for.
-    small = _stream(folder, format, pattern, max_bytes_per_batch).where(fits)
-    large = _stream(folder, "binaryFile", pattern, max_bytes_per_batch).where(~fits)
-    with_content = small.select(*_about_the_file(format), _content(format))
-    return with_content.union(large.select(*_about_the_file("binaryFile"), F.lit(None).cast("binary").alias("content")))
+    source = partial(_source, pattern=pattern, max_bytes_per_batch=max_bytes_per_batch, notifications=notifications)
+    small = _stream(folder, source(format), _SCHEMAS[format]).where(fits)
+    large = _stream(folder, source("binaryFile"), _SCHEMAS["binaryFile"]).where(~fits)
+    with_content = small.select(*_origin(format), _content(format), F.lit(None).cast("string").alias("problem"))
+    return with_content.union(
+        large.select(*_origin("binaryFile"), F.lit(None).cast("binary").alias("content"), _too_large())
+    )
 
 
-def _stream(folder: str, format: str, pattern: str | None, max_bytes_per_batch: int) -> DataFrame:
-    source, options = _source(format, pattern, max_bytes_per_batch)
-    return active_session().readStream.format(source).options(**options).schema(_SCHEMAS[format]).load(folder)
+def _stream(folder: str, source: tuple[str, dict[str, str]], schema: str) -> DataFrame:
+    name, options = source
+    return active_session().readStream.format(name).options(**options).schema(schema).load(folder)
 
 
-def _about_the_file(format: str) -> list[Column]:
+def _origin(format: str) -> list[Column]:
     # `path` of binaryFile is the plain path. `_metadata.file_path` is a URI with some characters
     # percent-encoded, where a plus sign stands for itself.
     uri = F.col("_metadata.file_path")
     decoded = F.coalesce(F.try_url_decode(F.replace(uri, F.lit("+"), F.lit("%2B"))), uri)
     plain = F.col("path") if format == "binaryFile" else decoded
+    file = F.regexp_replace(plain, "^(file:/+|dbfs:/+(?=Volumes/))", "/")
     return [
-        F.regexp_replace(plain, "^(file:/+|dbfs:/+(?=Volumes/))", "/").alias("_source_file"),
-        F.col("_metadata.file_size").alias("_file_size"),
-        F.col("_metadata.file_modification_time").alias("_file_modified"),
+        F.struct(file.alias("_source_file")).alias("_place"),
+        F.struct(F.col("_metadata.file_size").alias("_file_size")).alias("_about"),
     ]
 
 
@@ -133,7 +157,13 @@ def _content(format: str) -> Column:
     return F.col("content") if format == "binaryFile" else F.col("value").cast("binary").alias("content")
 
 
-def _source(format: str, pattern: str | None, max_bytes_per_batch: int) -> tuple[str, dict[str, str]]:
+def _too_large() -> Column:
+    return F.format_string(_TOO_LARGE, F.format_number("_metadata.file_size", 0)).alias("problem")
+
+
+def _source(
+    format: str, *, pattern: str | None, max_bytes_per_batch: int, notifications: str
+) -> tuple[str, dict[str, str]]:
     """The streaming source's name and its options."""
     options = {"recursiveFileLookup": "true", "ignoreMissingFiles": "false", "ignoreCorruptFiles": "false"}
     if pattern is not None:
@@ -143,7 +173,9 @@ def _source(format: str, pattern: str | None, max_bytes_per_batch: int) -> tuple
     if not on_databricks():
         # Spark's file stream takes a limit in files or in bytes, not both. 36,500 days: no file is too old.
         return format, options | {"maxBytesPerTrigger": str(max_bytes_per_batch), "maxFileAge": "36500d"}
-    return "cloudFiles", options | {
+    return "cloudFiles", {
+        **options,
+        **_NOTIFICATIONS[notifications],
         "cloudFiles.format": format,
         "cloudFiles.maxBytesPerTrigger": f"{max_bytes_per_batch}b",
         "cloudFiles.includeExistingFiles": "true",
@@ -160,23 +192,47 @@ def _folder(path: str, option: str) -> str:
     directory."""
     if not path.strip():
         raise ConfigurationError(f"the setting '{option}' is empty", hint="give the folder that holds the files")
-    if _GLOB_CHARACTERS.search(path):
+    if is_pattern(path):
         raise ConfigurationError(
             f"'{option}' must be a folder, not a pattern: {path}",
             hint="name the folder above (subfolders are read too), and without * ? [ ] { } in its name",
         )
     if on_databricks():
         return path
-    if path.startswith("file:"):
-        path = unquote(urlsplit(path).path)
-    elif _SCHEME.match(path):
+    here = local_path(path)
+    if here is None:
         return path
-    folder = Path(os.path.normpath(Path(path).absolute()))
-    if not folder.exists():
-        raise ConfigurationError(f"the folder of '{option}' does not exist: {folder}", hint=_hint(option))
+    folder = Path(os.path.normpath(here.absolute()))
+    require_path(folder, option)
     if not folder.is_dir():
         raise ConfigurationError(f"'{option}' must be a folder, and this is a file: {folder}", hint=_hint(option))
     return str(folder)
+
+
+def is_pattern(path: str) -> bool:
+    """Whether Spark takes ``path`` for a pattern of names (Hadoop's globs) and not for one name.
+
+    >>> is_pattern("/data/2026-*"), is_pattern("/data/2026")
+    (True, False)
+    """
+    return _GLOB_CHARACTERS.search(path) is not None
+
+
+def local_path(location: str) -> Path | None:
+    """The path that ``location`` names on this machine: a path, or a ``file:`` URI. None for a URI of somewhere else.
+
+    >>> local_path("file:///data/hl7%20in"), local_path("in"), local_path("s3://bucket/in")
+    (PosixPath('/data/hl7 in'), PosixPath('in'), None)
+    """
+    if location.startswith("file:"):
+        return Path(unquote(urlsplit(location).path))
+    return None if _SCHEME.match(location) else Path(location)
+
+
+def require_path(path: Path, option: str) -> None:
+    """Raises :class:`~connector_lib.errors.ConfigurationError` that names ``option``, where there is no ``path``."""
+    if not path.exists():
+        raise ConfigurationError(f"the folder of '{option}' does not exist: {path}", hint=_hint(option))
 
 
 def _hint(option: str) -> str:

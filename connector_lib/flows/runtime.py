@@ -1,4 +1,4 @@
-"""Where a pipeline file runs, and the settings that it was given.
+"""Where a pipeline file runs, the settings and secrets that it was given, and the tables that it reads.
 
 The only module that asks where it runs: everything that differs between Databricks and open-source Spark is
 chosen by :func:`on_databricks`. Settings are the entries of ``configuration:`` in ``spark-pipeline.yml``
@@ -7,14 +7,18 @@ chosen by :func:`on_databricks`. Settings are the entries of ``configuration:`` 
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from importlib import import_module
 from typing import overload
 
-from pyspark.sql import SparkSession
+from pydantic import SecretStr
+from pyspark.sql import DataFrame, SparkSession
 
 from connector_lib.errors import ConfigurationError
 
@@ -26,8 +30,15 @@ __all__ = [
     "record_source",
     "recording_sources",
     "required_setting",
+    "secret",
     "setting",
+    "streaming_table",
+    "trigger_interval",
+    "where_to_write",
 ]
+
+_LOG = logging.getLogger(__name__)
+_INTERVAL = re.compile(r"[1-9]\d* (second|minute|hour|day)s?")
 
 
 def on_databricks() -> bool:
@@ -73,7 +84,7 @@ def required_setting(name: str) -> str:
     """
     value = setting(name)
     if value is None:
-        raise ConfigurationError(f"the setting '{name}' is missing", hint=_where_to_write(name))
+        raise ConfigurationError(f"the setting '{name}' is missing", hint=where_to_write(name))
     return value
 
 
@@ -94,15 +105,113 @@ def int_setting(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ConfigurationError(
-            f"the setting '{name}' must be a whole number, not '{value}'", hint=_where_to_write(name)
+            f"the setting '{name}' must be a whole number, not '{value}'", hint=where_to_write(name)
         ) from None
 
 
-def _where_to_write(name: str) -> str:
+def secret(scope: str | None, key: str, environment_variable: str, *, option: str) -> SecretStr:
+    """A secret: on Databricks the value under ``key`` of the secret scope ``scope``, elsewhere the value of
+    ``environment_variable``.
+
+    For module level of a pipeline file: a query function may not ask for it on Databricks. The value shows itself only
+    by ``get_secret_value()``; it belongs into no setting, since settings are shown to everybody who sees the pipeline.
+    Line ends behind it are removed.
+
+    Raises :class:`~connector_lib.errors.ConfigurationError` that names scope, key and variable, where there is no
+    value; ``option`` is the setting that ``scope`` came from.
+
+    ::
+
+        PASSWORD = secret(setting("kafka.secretScope"), "kafka-password", "KAFKA_PASSWORD", option="kafka.secretScope")
+    """
+    if not on_databricks():
+        value = os.environ.get(environment_variable, "").rstrip("\r\n")
+        if not value:
+            raise ConfigurationError(
+                f"the environment variable {environment_variable} is not set, or empty: outside Databricks it holds"
+                f" what is the secret '{key}' of the scope in '{option}' there",
+                hint=f"set it in the shell that starts the run: read -rs {environment_variable};"
+                f" export {environment_variable}",
+            )
+        return SecretStr(value)
+    if scope is None:
+        raise ConfigurationError(
+            f"the setting '{option}' is missing: the secret scope that holds the secret '{key}'",
+            hint=where_to_write(option),
+        )
+    return SecretStr(_value_in_scope(scope, key, environment_variable, option))
+
+
+def _value_in_scope(scope: str, key: str, environment_variable: str, option: str) -> str:
+    # Works in modules and notebooks alike, where `dbutils` itself is a name of notebooks only:
+    # https://docs.databricks.com/aws/en/dev-tools/sdk-python (Databricks Utilities).
+    dbutils = import_module("databricks.sdk.runtime").dbutils
+    hint = (
+        f"'databricks secrets put-secret {scope} {key}' writes it, 'databricks secrets list-acls {scope}' says who may"
+        f" read it; outside Databricks the variable {environment_variable} takes its place"
+    )
+    try:
+        value = str(dbutils.secrets.get(scope=scope, key=key)).rstrip("\r\n")
+    except Exception as error:  # Which one it is differs by runtime, and no class of it is documented.
+        raise ConfigurationError(
+            f"the secret '{key}' of the scope '{scope}' (setting '{option}') cannot be read: {type(error).__name__}",
+            hint=hint,
+        ) from error
+    if not value:
+        raise ConfigurationError(f"the secret '{key}' of the scope '{scope}' (setting '{option}') is empty", hint=hint)
+    return value
+
+
+def trigger_interval(name: str = "trigger.interval") -> dict[str, str]:
+    """How often a table of a continuous pipeline looks for new data: its ``spark_conf``, from the setting ``name``.
+
+    A value is a number and a unit, such as ``10 seconds``; without one Databricks takes its own (five seconds for
+    streams). It says nothing to a triggered pipeline. A run elsewhere reads what is there and ends, so the setting
+    has no effect there, and the log says so.
+
+    Raises :class:`~connector_lib.errors.ConfigurationError` for another form. Source:
+    https://docs.databricks.com/aws/en/ldp/pipeline-mode (``pipelines.trigger.interval``).
+
+    ::
+
+        @dp.table(spark_conf=trigger_interval())
+        def received(): ...
+    """
+    value = setting(name)
+    if value is None:
+        return {}
+    if not _INTERVAL.fullmatch(value):
+        raise ConfigurationError(
+            f"the setting '{name}' must be a number and a unit, such as '10 seconds', not '{value}'",
+            hint=where_to_write(name),
+        )
+    if not on_databricks():
+        _LOG.warning("the setting '%s' is for continuous pipelines on Databricks: it has no effect on this run", name)
+        return {}
+    return {"pipelines.trigger.interval": value}
+
+
+def where_to_write(name: str) -> str:
+    """What to do about a wrong or missing setting ``name``, as the hint of an error."""
     return (
         f"write '{name}: <value>' under 'configuration:' in spark-pipeline.yml,"
         f" or give '--set {name}=<value>' to connector-lib run"
     )
+
+
+def streaming_table(name: str) -> DataFrame:
+    """The rows of the streaming table ``name``, of this pipeline or another, as a stream: each row once.
+
+    For query functions. It is ``spark.readStream.table`` with the session of the pipeline, which a transformation file
+    then need not ask for. Where no table has that name, the flow fails with Spark's ``TABLE_OR_VIEW_NOT_FOUND``.
+
+    ::
+
+        @dp.table
+        def adt():
+            return streaming_table("received").where("parsed.message_type = 'ADT'")
+    """
+    return active_session().readStream.table(name)
 
 
 @dataclass(frozen=True, slots=True)

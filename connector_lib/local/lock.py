@@ -17,14 +17,14 @@ from types import TracebackType
 
 from connector_lib.errors import MissingRequirementError, WarehouseError
 
-__all__ = ["Holder", "WarehouseLock"]
+__all__ = ["WarehouseLock"]
 
 _WAIT_FOR_ENDING_JVM = 30.0
 _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class _Holder:
     """Who holds a warehouse: process id, what it does there (such as ``pipeline adt``), since when."""
 
     pid: int
@@ -65,7 +65,7 @@ class WarehouseLock:
         try:
             self._acquire()
             if not self._shared:
-                self._write(Holder(os.getpid(), self._purpose, self._now()))
+                self._write(_Holder(os.getpid(), self._purpose, self._now()))
         except BaseException:
             os.close(self.fd)
             raise
@@ -79,7 +79,7 @@ class WarehouseLock:
         os.close(self.fd)
         self.fd = -1
 
-    def _write(self, holder: Holder | None) -> None:
+    def _write(self, holder: _Holder | None) -> None:
         os.ftruncate(self.fd, 0)
         if holder is not None:
             os.pwrite(self.fd, json.dumps(asdict(holder)).encode(), 0)
@@ -98,17 +98,17 @@ class WarehouseLock:
             self._sleep(_POLL_SECONDS)
             waited += _POLL_SECONDS
 
-    def _holder(self) -> Holder | None:
+    def _holder(self) -> _Holder | None:
         # The holder writes its name just after it has taken the lock: an empty file is read once more.
         for _ in range(5):
             try:
-                return Holder(**json.loads(os.pread(self.fd, 65536, 0)))
+                return _Holder(**json.loads(os.pread(self.fd, 65536, 0)))
             except (ValueError, TypeError):
                 self._sleep(_POLL_SECONDS)
         return None
 
 
-def _why_waiting(holder: Holder | None) -> str:
+def _why_waiting(holder: _Holder | None) -> str:
     if holder is None:
         return "another process reads the warehouse; waiting for it"
     return f"the Spark of an interrupted run (process {holder.pid}, {holder.purpose}) is still ending; waiting for it"
@@ -147,7 +147,7 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def _in_use(folder: Path, holder: Holder | None) -> WarehouseError:
+def _in_use(folder: Path, holder: _Holder | None) -> WarehouseError:
     if holder is None:
         return WarehouseError(f"the warehouse '{folder}' is in use by another process", hint="wait until it has ended")
     if _is_alive(holder.pid):

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from connector_lib.local.definitions import QUALITY_PREFIX
+from connector_lib.flows.expectations import QUALITY_PREFIX
 from connector_lib.local.report import QualityCount
 
 __all__ = ["ObservedQuality"]

@@ -12,7 +12,8 @@ from importlib import metadata
 from pathlib import Path
 
 from connector_lib.errors import ConnectorLibError, MissingRequirementError
-from connector_lib.local.java import find_java
+from connector_lib.local.java import OLDEST_JAVA, find_java
+from connector_lib.local.kafka_jars import are_fetched, fetched_folder
 from connector_lib.local.machine import memory_of_machine_mb, sensible_memory_mb
 from connector_lib.local.warehouse import check_warehouse
 
@@ -88,6 +89,7 @@ def check_machine(warehouse: Path) -> list[Check]:
         _check_python(),
         *map(_check_package, _PACKAGES),
         _check_java(),
+        _check_kafka_jars(),
         *_check_extras(),
         _check_memory(),
         _check_disk(warehouse),
@@ -121,9 +123,19 @@ def _check_java() -> Check:
     try:
         java = find_java()
     except MissingRequirementError as error:
-        return Check("java", False, "none of version 17 or newer", mend=error.hint)
+        return Check("java", False, f"none of version {OLDEST_JAVA} or newer", mend=error.hint)
     origin = "from the extra 'local'" if java.bundled else "of this machine"
     return Check("java", True, f"{java.major} ({java.executable}, {origin})")
+
+
+def _check_kafka_jars() -> Check:
+    if not _is_there("pyspark"):
+        return Check("kafka jars", False, "without pyspark no question", needed=False)
+    folder = fetched_folder()
+    if are_fetched(folder):
+        return Check("kafka jars", True, str(folder), needed=False)
+    mend = "the first run of a pipeline that reads topics fetches them (10 MB); or give them: run --jars DIR"
+    return Check("kafka jars", False, "not fetched yet", needed=False, mend=mend)
 
 
 def _check_extras() -> list[Check]:

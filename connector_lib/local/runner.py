@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 
-from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError
+from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError, WarehouseError
 from connector_lib.flows.runtime import recording_sources
-from connector_lib.local.definitions import (
-    Dataset,
-    Definitions,
-    RecordingRegistry,
-    SourceLine,
-    observed_rules,
-)
+from connector_lib.local.checkpoints import Writer
+from connector_lib.local.definitions import Dataset, Definitions, FlowDefinition, SourceLine, observed_rules
+from connector_lib.local.engine.graph import PipelineGraph, tables_in_sql
+from connector_lib.local.engine.metrics import drain_observations, observe
+from connector_lib.local.engine.process import EngineSettings, SparkEngine
 from connector_lib.local.events import FlowEvent, parse_event, short_name
 from connector_lib.local.failures import location_in, readable
-from connector_lib.local.java import find_java, java_home_for_spark
+from connector_lib.local.java import JavaRuntime, find_java, java_home_for_spark
 from connector_lib.local.journal import Journal
+from connector_lib.local.kafka_failures import kafka_failure
+from connector_lib.local.kafka_jars import are_fetched, fetched_folder, jars_in, kafka_jars, reads_topics
+from connector_lib.local.kafka_sources import TopicSource, check_servers, topic_sources
 from connector_lib.local.lock import WarehouseLock
 from connector_lib.local.machine import memory_of_machine_mb, sensible_cores, sensible_memory_mb
+from connector_lib.local.noted_warnings import recording_warnings
 from connector_lib.local.observer import RunObserver
 from connector_lib.local.quality import ObservedQuality
 from connector_lib.local.reading_order import in_reading_order
 from connector_lib.local.report import DatasetResult, RunReport
 from connector_lib.local.rules import check_rules
+from connector_lib.local.secrets import masked, secrets_in_environment
 from connector_lib.local.source_files import empty_file_notes
-from connector_lib.local.spark_engine import EngineSettings, SparkEngine
+from connector_lib.local.source_paths import check_source_paths
 from connector_lib.local.tables import count_rows, table_of
 from connector_lib.local.warehouse import Warehouse, open_warehouse
 from connector_lib.project.pipeline import PipelineFolder
@@ -43,15 +48,18 @@ CATALOG = "spark_catalog"
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How to run: the warehouse folder, whether to read everything again, and cores and memory for Spark.
+    """How to run: the warehouse folder, whether to read everything again, cores and memory for Spark, and a folder of
+    jars for it.
 
-    None for ``cores`` or ``memory_mb`` takes what suits this machine.
+    None for ``cores`` or ``memory_mb`` takes what suits this machine; None for ``jars`` fetches those of Spark's Kafka
+    connector, once, where a pipeline needs them.
     """
 
     warehouse: Path
     full_refresh: bool = False
     cores: int | None = None
     memory_mb: int | None = None
+    jars: Path | None = None
 
 
 def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunObserver | None = None) -> RunReport:
@@ -61,8 +69,10 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
     from being started raises a :class:`~connector_lib.errors.ConnectorLibError`.
     """
     began = time.monotonic()
+    check_source_paths(pipeline)
     observer = observer or RunObserver()
     java = find_java()
+    jars = _jars(pipeline, settings.jars, java, observer)
     settings.warehouse.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = WarehouseLock(
         settings.warehouse.resolve() / "lock",
@@ -88,6 +98,7 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
                 scratch=warehouse.scratch,
                 log=warehouse.spark_log,
                 lock_fd=lock.fd,
+                jars=jars,
             )
         )
         try:
@@ -96,6 +107,21 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
         finally:
             engine.close()
             shutil.rmtree(warehouse.scratch, ignore_errors=True)
+
+
+def _jars(pipeline: PipelineFolder, given: Path | None, java: JavaRuntime, observer: RunObserver) -> tuple[Path, ...]:
+    needed = reads_topics(pipeline.files)
+    if given is not None:
+        return jars_in(given, for_topics=needed)
+    if not needed:
+        return ()
+    folder = fetched_folder()
+    if are_fetched(folder):
+        return kafka_jars(java, folder)
+    observer.phase("fetching Spark's Kafka connector (10 MB, once)")
+    jars = kafka_jars(java, folder)
+    observer.note(f"kept in {folder}: {', '.join(jar.name for jar in jars)}")
+    return jars
 
 
 def _now() -> str:
@@ -131,9 +157,16 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     engine_messages: list[str] = field(default_factory=list)
     sources: dict[str, SourceLine] = field(default_factory=dict)
+    """Where each flow is defined."""
+    targets: dict[str, str] = field(default_factory=dict)
+    """The table that each flow writes: no two write one, but a flow can have a name of its own."""
+    topics: dict[str, list[TopicSource]] = field(default_factory=dict)
+    """What each flow reads from Kafka, by itself or through a temporary view."""
+    secrets: frozenset[str] = field(default_factory=lambda: secrets_in_environment(os.environ), repr=False)
 
     def execute(self, began: float) -> RunReport:
-        database = self.pipeline.database or "default"
+        # The metastore keeps names in lower case, the checkpoints as they are given: one spelling, one checkpoint.
+        database = (self.pipeline.database or "default").lower()
         if self.pipeline.catalog not in (None, CATALOG):
             self.notes.append(f"catalog '{self.pipeline.catalog}' is not on this machine: tables are in {CATALOG}")
         spark = self.engine.spark
@@ -145,15 +178,17 @@ class _Run:
         checkpoints = self.warehouse.add_pipeline(self.pipeline.name)
 
         self.observer.phase("reading the pipeline")
-        graph = self.engine.create_graph(self.pipeline, CATALOG, database)
-        with recording_sources() as sources:
+        graph = PipelineGraph(spark, self.pipeline, CATALOG, database)
+        with recording_sources() as sources, recording_warnings() as warned:
             definitions = self._load(graph)
-        for flow in definitions.flows:
-            self.sources[short_name(_full_name(flow.name, database), database)] = flow.source
-        check_rules(definitions, lambda name: _full_name(name, database), self.engine.tables_in_sql)
+        self.notes.extend(warned)
+        topics = topic_sources(definitions, self.pipeline.configuration)
+        self.secrets = self.secrets.union(*(source.secrets for source in topics))
+        check_rules(definitions, lambda name: _full_name(name, database), tables_in_sql)
         for source, error in definitions.refused:
-            raise PipelineRunError(f"{source}: {readable(str(error))}") from error
-        ordered = in_reading_order(definitions, lambda name: _full_name(name, database), self.engine.tables_in_sql)
+            raise PipelineRunError(f"{source}: {self._words(str(error), topics)}") from error
+        check_servers(topics)
+        ordered = in_reading_order(definitions, lambda name: _full_name(name, database), tables_in_sql)
         tables = [d for d in ordered if d.kind in ("streaming table", "materialized view")]
         if not tables:
             raise ConfigurationError(
@@ -161,12 +196,23 @@ class _Run:
                 hint="a table is a function under '@dp.table' or '@dp.materialized_view'",
             )
         full = {d.name: _full_name(d.name, database) for d in tables}
+        streaming = [full[d.name] for d in tables if d.kind == "streaming table"]
+        names = {name.lower(): short_name(name, database) for name in full.values()}
+        temporary = {d.name for d in definitions.datasets if d.kind == "temporary view"}
+        for flow in definitions.flows:
+            flow_name, target = _full_name(flow.name, database), _full_name(flow.target, database)
+            self.sources[short_name(flow_name, database)] = flow.source
+            self.topics[short_name(flow_name, database)] = [
+                topic for topic in topics if topic.flow == flow.name or topic.target in temporary
+            ]
+            self.targets[short_name(flow_name, database)] = names.get(target.lower(), flow.target)
+            if target.lower() in map(str.lower, streaming):
+                self._check_writer(flow, flow_name, target)
         quality = ObservedQuality()
         declared = observed_rules(definitions)
         if declared:
-            self.engine.observe(quality.put_query, quality.add_batch)
+            observe(spark, quality.put_query, quality.add_batch)
         self.observer.flows([short_name(name, database) for name in full.values()])
-        streaming = [full[d.name] for d in tables if d.kind == "streaming table"]
         before = {} if self.settings.full_refresh else self._rows(streaming)
 
         run_id = str(uuid.uuid4())
@@ -180,7 +226,7 @@ class _Run:
             undone = [view for view in views if self._progress_of(view).state != "completed"]
             self.journal.ended(run_id, _now(), state=state, unfinished_views=undone)
         if declared:
-            self.engine.drain_observations()
+            drain_observations()
         self.notes.extend(empty_file_notes(sources))
         after = self._rows(list(full.values()))
         results = tuple(self._result(d, full[d.name], before, after, database) for d in tables)
@@ -193,56 +239,65 @@ class _Run:
             quality=quality.counts(
                 declared,
                 idle=self._idle(tables, full, database),
-                shared=frozenset(d.name for d in definitions.datasets if d.kind == "temporary view"),
+                shared=frozenset(temporary),
             ),
             notes=tuple(self.notes),
             errors=tuple(self.errors),
             engine_messages=tuple(self.engine_messages),
         )
 
-    def _load(self, graph: str) -> Definitions:
-        registry = RecordingRegistry(self.engine.spark, graph)
+    def _load(self, graph: PipelineGraph) -> Definitions:
         try:
-            self.engine.load_definitions(self.pipeline, registry, graph)
+            return graph.load_definitions()
         except ConnectorLibError as error:
             where = location_in(error, self.pipeline.files)
             raise type(error)(_at(where, error.message), hint=error.hint) from error
         except (Exception, SystemExit) as error:
             where = location_in(error, self.pipeline.files)
-            raise PipelineRunError(_at(where, f"{type(error).__name__}: {readable(str(error))}")) from error
-        if any(file.suffix == ".sql" for file in self.pipeline.files):
-            registry.definitions.add_sql(self.pipeline.root, *self.engine.defined_in_sql(graph))
-        return registry.definitions
+            raise PipelineRunError(_at(where, f"{type(error).__name__}: {self._words(str(error))}")) from error
 
-    def _run_graph(self, graph: str, checkpoints: Path, database: str) -> str:
+    def _check_writer(self, flow: FlowDefinition, flow_name: str, target: str) -> None:
+        _, database, table = target.split(".", 2)
+        try:
+            self.warehouse.check_writer(Writer(self.pipeline.name, database, table, flow_name.rpartition(".")[2]))
+        except WarehouseError as error:
+            raise WarehouseError(f"{flow.source}: {error.message}", hint=error.hint) from error
+
+    def _run_graph(self, graph: PipelineGraph, checkpoints: Path, database: str) -> str:
         from pyspark.errors import PySparkException
 
         try:
-            for message in self.engine.run_graph(graph, checkpoints, full_refresh=self.settings.full_refresh):
+            for message in graph.run(checkpoints, full_refresh=self.settings.full_refresh):
                 event = parse_event(message)
                 if event is not None:
                     self._note_event(event, database)
         except PySparkException as error:
-            self.engine_messages.append(str(error))
+            self.engine_messages.append(masked(str(error), self.secrets))
             if not self.errors:
-                self.errors.append(readable(str(error)))
+                self.errors.append(self._words(str(error)))
             return "failed"
         return "failed" if self.errors else "completed"
 
     def _note_event(self, event: FlowEvent, database: str) -> None:
         name = short_name(event.flow, database)
-        flow = self._progress_of(name)
+        table = self.targets.get(name, name)
+        flow = self._progress_of(table)
         flow.state = event.state
         if event.state == "starting":
             flow.started = time.monotonic()
         if flow.started is not None:
             flow.seconds = round(time.monotonic() - flow.started, 1)
         if event.state == "failed":
-            self.engine_messages.append(event.detail)
+            self.engine_messages.append(masked(event.detail, self.secrets))
             source = self.sources.get(name)
             where = f"{source}: " if source is not None else ""
-            self.errors.append(f"{where}the flow '{name}' failed: {readable(event.detail)}")
-        self.observer.flow(name, event.state, flow.seconds)
+            self.errors.append(
+                f"{where}the flow '{name}' failed: {self._words(event.detail, self.topics.get(name, ()))}"
+            )
+        self.observer.flow(table, event.state, flow.seconds)
+
+    def _words(self, said: str, topics: Sequence[TopicSource] = ()) -> str:
+        return masked(kafka_failure(said, topics) or readable(said), self.secrets)
 
     def _rows(self, full_names: list[str]) -> dict[str, int]:
         counts = {}

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
+from connector_lib.flows.files import local_path
 from connector_lib.flows.runtime import SourceFolder
 
 __all__ = ["empty_file_notes", "empty_files"]
@@ -21,7 +21,7 @@ def empty_files(folder: SourceFolder) -> Iterator[Path]:
 
     Nothing for folders that are not on this machine.
     """
-    root = _local_path(folder.path)
+    root = local_path(folder.path)
     if root is None or not root.is_dir():
         return
     patterns = ["*"] if folder.pattern is None else _without_braces(folder.pattern)
@@ -50,12 +50,3 @@ def _without_braces(pattern: str) -> list[str]:
     return [
         whole for choice in found[1].split(",") for whole in _without_braces(pattern[:start] + choice + pattern[end:])
     ]
-
-
-def _local_path(location: str) -> Path | None:
-    parsed = urlparse(location)
-    if parsed.scheme == "":
-        return Path(location)
-    if parsed.scheme == "file" and parsed.netloc in ("", "localhost"):
-        return Path(unquote(parsed.path))
-    return None

@@ -7,7 +7,6 @@ are listed in its ``_spark_metadata`` (Spark's ``FileStreamSinkLog``: one JSON f
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from urllib.parse import unquote, urlparse
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from connector_lib.errors import UsageError, WarehouseError
+from connector_lib.errors import UsageError, WarehouseError, did_you_mean
 from connector_lib.local.warehouse import Warehouse
 
 __all__ = ["StoredTable", "count_rows", "find_table", "read_rows", "stored_tables", "table_of"]
@@ -61,10 +60,8 @@ def find_table(warehouse: Warehouse, name: str) -> StoredTable:
         if table.name.lower() == wanted:
             return table
     names = [table.name for table in tables]
-    near = difflib.get_close_matches(wanted, names, n=1)
-    meant = f"did you mean '{near[0]}'? " if near else ""
     there = f"tables there: {', '.join(names)}" if names else "there is no table in it yet"
-    raise UsageError(f"there is no table '{name}' in '{warehouse.root}'", hint=f"{meant}{there}")
+    raise UsageError(f"there is no table '{name}' in '{warehouse.root}'", hint=f"{did_you_mean(wanted, names)}{there}")
 
 
 def read_rows(table: StoredTable, limit: int) -> pa.Table:

@@ -12,21 +12,18 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from connector_lib.errors import UsageError, WarehouseError
+from connector_lib.local.checkpoints import START_AFRESH, Writer, check_streaming_tables, check_writer
 
-__all__ = ["DEFAULT_WAREHOUSE", "Warehouse", "check_warehouse", "existing_warehouse", "open_warehouse"]
-
-DEFAULT_WAREHOUSE = Path("local_warehouse")
+__all__ = ["Warehouse", "check_warehouse", "existing_warehouse", "open_warehouse"]
 
 _IDENTITY_FILE = "warehouse.json"
 _PART_FILE = ".warehouse_id"
 _FORMAT = 1
-_START_AFRESH = "delete the whole folder to start afresh (every source is then read again), or put the part back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +79,19 @@ class Warehouse:
         escaped = quote(pipeline, safe="").replace("%", "=")
         return self.checkpoints / (escaped if escaped.strip(".") else escaped.replace(".", "=2E"))
 
+    def check_writer(self, writer: Writer) -> None:
+        """Raises :class:`~connector_lib.errors.WarehouseError` where another flow, of this pipeline or another, has
+        written the table of ``writer``: Spark would pass over the new rows.
+        """
+        pipelines = _read_identity(self.root).pipelines
+        check_writer(writer, self.tables, {pipeline: self.checkpoints_of(pipeline) for pipeline in pipelines})
+
     def mark_complete(self) -> None:
         """Says that the metastore has been made. To be called once Spark has opened it."""
         identity = _read_identity(self.root)
         if not identity.complete:
             _write_part_id(self.metastore / "derby", self.id)
-            _write_identity(self.root, _replace(identity, complete=True))
+            _write_identity(self.root, replace(identity, complete=True))
 
     def add_pipeline(self, pipeline: str) -> Path:
         """The checkpoint folder of ``pipeline``, made where the warehouse has not seen it before."""
@@ -99,7 +103,7 @@ class Warehouse:
         if not folder.exists():
             folder.mkdir(parents=True)
             _write_part_id(folder, self.id)
-        _write_identity(self.root, _replace(identity, pipelines=(*identity.pipelines, pipeline)))
+        _write_identity(self.root, replace(identity, pipelines=(*identity.pipelines, pipeline)))
         return folder
 
 
@@ -176,9 +180,10 @@ def _check_parts(warehouse: Warehouse, identity: _Identity) -> None:
     root = warehouse.root
     for part in (warehouse.tables, warehouse.metastore / "derby", warehouse.checkpoints):
         _check_part(root, part, identity.id)
-    for pipeline in identity.pipelines:
-        _check_part(root, warehouse.checkpoints_of(pipeline), identity.id)
-    _check_streaming_tables(warehouse, [warehouse.checkpoints_of(name) for name in identity.pipelines])
+    checkpoints = {pipeline: warehouse.checkpoints_of(pipeline) for pipeline in identity.pipelines}
+    for folder in checkpoints.values():
+        _check_part(root, folder, identity.id)
+    check_streaming_tables(warehouse.tables, checkpoints)
 
 
 def _create(root: Path) -> Warehouse:
@@ -234,16 +239,16 @@ def _write_part_id(part: Path, identity: str) -> None:
 def _check_part(root: Path, part: Path, identity: str) -> None:
     name = part.relative_to(root)
     if not part.is_dir():
-        raise WarehouseError(f"the warehouse '{root}' has lost its part '{name}'", hint=_START_AFRESH)
+        raise WarehouseError(f"the warehouse '{root}' has lost its part '{name}'", hint=START_AFRESH)
     try:
         found = (part / _PART_FILE).read_text(encoding="utf-8").strip()
     except OSError:
         raise WarehouseError(
-            f"the part '{name}' of the warehouse '{root}' was made by somebody else", hint=_START_AFRESH
+            f"the part '{name}' of the warehouse '{root}' was made by somebody else", hint=START_AFRESH
         ) from None
     if found != identity:
         raise WarehouseError(
-            f"the part '{name}' of the warehouse '{root}' belongs to another warehouse", hint=_START_AFRESH
+            f"the part '{name}' of the warehouse '{root}' belongs to another warehouse", hint=START_AFRESH
         )
 
 
@@ -252,82 +257,10 @@ def _read_identity(root: Path) -> _Identity:
         content = json.loads((root / _IDENTITY_FILE).read_text(encoding="utf-8"))
         return _Identity(**{**content, "pipelines": tuple(content["pipelines"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise WarehouseError(
-            f"the warehouse '{root}' has an unreadable {_IDENTITY_FILE}", hint=_START_AFRESH
-        ) from error
+        raise WarehouseError(f"the warehouse '{root}' has an unreadable {_IDENTITY_FILE}", hint=START_AFRESH) from error
 
 
 def _write_identity(root: Path, identity: _Identity) -> None:
     partial = root / f"{_IDENTITY_FILE}.partial"
     partial.write_text(json.dumps(asdict(identity), indent=2) + "\n", encoding="utf-8")
     partial.replace(root / _IDENTITY_FILE)
-
-
-def _replace(
-    identity: _Identity, *, complete: bool | None = None, pipelines: tuple[str, ...] | None = None
-) -> _Identity:
-    return _Identity(
-        id=identity.id,
-        location=identity.location,
-        complete=identity.complete if complete is None else complete,
-        format=identity.format,
-        pipelines=identity.pipelines if pipelines is None else pipelines,
-    )
-
-
-def _check_streaming_tables(warehouse: Warehouse, pipelines: list[Path]) -> None:
-    with_checkpoint: set[Path] = set()
-    for checkpoints in pipelines:
-        for database, table, checkpoint in _newest_checkpoints(checkpoints):
-            parent = warehouse.tables if database == "default" else warehouse.tables / f"{database.lower()}.db"
-            location = parent / table.lower()
-            with_checkpoint.add(location)
-            _check_streaming_table(warehouse, location, checkpoint)
-    for log in (
-        *warehouse.tables.glob("*/_spark_metadata"),
-        *warehouse.tables.glob("*.db/*/_spark_metadata"),
-    ):
-        if log.parent not in with_checkpoint and _newest_batch(log) >= 0:
-            lost = log.parent.relative_to(warehouse.tables)
-            raise WarehouseError(
-                f"the table '{lost}' in '{warehouse.root}' has lost its checkpoint. New rows would be passed over",
-                hint=_START_AFRESH,
-            )
-
-
-def _newest_checkpoints(checkpoints: Path) -> Iterator[tuple[str, str, Path]]:
-    # Spark lays them out as _checkpoints/<catalog>/<database>/<table>/<flow>/<version>, one version a full
-    # refresh (org.apache.spark.sql.pipelines.graph.SystemMetadata).
-    for flow in checkpoints.glob("_checkpoints/*/*/*/*"):
-        versions = [path for path in flow.iterdir() if path.name.isdigit()]
-        if versions:
-            yield flow.parent.parent.name, flow.parent.name, max(versions, key=lambda path: int(path.name))
-
-
-def _check_streaming_table(warehouse: Warehouse, location: Path, checkpoint: Path) -> None:
-    """A batch is planned in ``offsets``, then written to the table's log, then noted in ``commits``."""
-    planned = _newest_batch(checkpoint / "offsets")
-    finished = _newest_batch(checkpoint / "commits")
-    written = _newest_batch(location / "_spark_metadata")
-    table = location.relative_to(warehouse.tables)
-    if finished > written:
-        raise WarehouseError(
-            f"the table '{table}' in '{warehouse.root}' has lost rows: its checkpoint has {finished + 1}"
-            " finished"
-            f" batches, its folder {written + 1}",
-            hint=_START_AFRESH,
-        )
-    if written > planned:
-        raise WarehouseError(
-            f"the checkpoint of the table '{table}' in '{warehouse.root}' is older than the table: it has"
-            f" {planned + 1} batches, the table {written + 1}. New rows would be passed over",
-            hint=_START_AFRESH,
-        )
-
-
-_BATCH_FILE = re.compile(r"(\d+)(\.compact)?")
-
-
-def _newest_batch(log: Path) -> int:
-    names: Iterable[str] = [path.name for path in log.iterdir()] if log.is_dir() else []
-    return max((int(found[1]) for found in map(_BATCH_FILE.fullmatch, names) if found), default=-1)

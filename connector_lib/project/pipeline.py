@@ -8,7 +8,6 @@ Projects").
 from __future__ import annotations
 
 import ast
-import difflib
 import glob
 import re
 import warnings
@@ -20,11 +19,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from connector_lib.errors import ConfigurationError, UsageError
+from connector_lib.errors import ConfigurationError, UsageError, did_you_mean
 
-__all__ = ["SPEC_FILE_NAMES", "PipelineFolder", "load_pipeline_folder"]
+__all__ = ["PipelineFolder", "load_pipeline_folder"]
 
-SPEC_FILE_NAMES = ("spark-pipeline.yml", "spark-pipeline.yaml")
+_SPEC_FILE_NAMES = ("spark-pipeline.yml", "spark-pipeline.yaml")
 _SETTING_IN_QUOTES = re.compile(r"""["']([a-z]\w*(?:\.\w+)+)["']""")
 _TRANSFORMATION_SUFFIXES = (".py", ".sql")
 
@@ -119,7 +118,7 @@ def _find_spec_file(folder: Path) -> Path:
         raise UsageError(f"there is no folder '{folder}'", hint="give the folder that holds spark-pipeline.yml")
     if not folder.is_dir():
         raise UsageError(f"'{folder}' is a file, not a pipeline folder", hint=f"give the folder: '{folder.parent}'")
-    found = [folder / name for name in SPEC_FILE_NAMES if (folder / name).is_file()]
+    found = [folder / name for name in _SPEC_FILE_NAMES if (folder / name).is_file()]
     if not found:
         raise UsageError(f"'{folder}' is not a pipeline folder: it has no spark-pipeline.yml", hint=_nearby(folder))
     if len(found) > 1:
@@ -128,7 +127,7 @@ def _find_spec_file(folder: Path) -> Path:
 
 
 def _nearby(folder: Path) -> str:
-    patterns = [f"{above}{name}" for above in ("*/", "*/*/") for name in SPEC_FILE_NAMES]
+    patterns = [f"{above}{name}" for above in ("*/", "*/*/") for name in _SPEC_FILE_NAMES]
     below = sorted(path.parent for pattern in patterns for path in folder.glob(pattern))
     if below:
         return "pipeline folders below it: " + ", ".join(str(path) for path in below[:5])
@@ -204,11 +203,9 @@ def _unknown_key(file: Path, key: str, place: tuple[int | str, ...]) -> Configur
             hint="a library is written '- glob: {include: transformations/**}'",
         )
     allowed = [field.alias or name for name, field in _Spec.model_fields.items()]
-    near = difflib.get_close_matches(key, allowed, n=1)
-    meant = f"did you mean '{near[0]}'? " if near else ""
     return ConfigurationError(
         f"{file}: unknown key '{key}'",
-        hint=f"{meant}Spark allows {', '.join(allowed)} here, and nothing else;"
+        hint=f"{did_you_mean(key, allowed)}Spark allows {', '.join(allowed)} here, and nothing else;"
         " settings of connector_lib live in files of their own beside this one",
     )
 
@@ -260,12 +257,10 @@ def _check_settings(given: Mapping[str, str], spec: _Spec, files: tuple[Path, ..
     for key in given:
         if key in named or key.startswith("spark."):
             continue
-        near = difflib.get_close_matches(key, named, n=1)
-        meant = f"did you mean '{near[0]}'? " if near else ""
         raise UsageError(
             f"the pipeline '{spec.name}' has no setting '{key}'",
-            hint=f"{meant}it has {', '.join(sorted(named)) or 'none'}, and those of Spark ('spark.…');"
-            " others have to be under 'configuration' in its spark-pipeline.yml",
+            hint=f"{did_you_mean(key, named)}it has {', '.join(sorted(named)) or 'none'}, and those of Spark"
+            " ('spark.…'); others have to be under 'configuration' in its spark-pipeline.yml",
         )
 
 

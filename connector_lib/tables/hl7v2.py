@@ -28,7 +28,10 @@ cannot be converted is NULL there and stays as it was sent in ``fields``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -60,6 +63,8 @@ from connector_lib.tables.hl7v2_columns import (
 )
 
 __all__ = [
+    "TABLES",
+    "Table",
     "adt",
     "appointment_resources",
     "appointments",
@@ -101,44 +106,52 @@ _READ = StructType(
         StructField("reason", StringType()),
     ]
 )
-_PLACE = ("_source_file", "_message_index")
+_ONE_STRUCTURED_NUMBER = r"^=?\^([^^]+)\^*$"
+"""Comparator, number, separator, number, of which only the first number is there (chapter 2A, SN)."""
+_PLACE = ("_place.*", "_message_index")
+_KEPT = ("_place", "_message_index")
 _HEADER = ("message_control_id", "message_type", "trigger_event", "version", "sending_application", "sending_facility")
-_TOO_LARGE = (
-    "%s bytes: more than a file may have. Split it, or raise source.max_file_bytes and send it under a new name"
-)
 
 
-def received(files: DataFrame) -> DataFrame:
-    """Every message, and every piece of a file that is none, with its reason.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a pipeline: ``query`` makes it from the stream of ``received``."""
 
-    ``files`` has ``_source_file`` (string), ``_file_size`` (long) and ``content`` (binary; NULL for a file that is too
-    large to be read), as :func:`connector_lib.flows.files.read_files` gives them.
+    name: str
+    comment: str
+    query: Callable[[DataFrame], DataFrame]
+
+
+def received(contents: DataFrame, *, run_together: bool = False) -> DataFrame:
+    """Every message, and every piece of what came in that is none, with its reason.
+
+    ``contents`` is what the functions of :mod:`connector_lib.flows` give, one row a file or event: ``_place`` (struct:
+    what names it for good), ``_about`` (struct: what else is known of it), ``content`` (binary) and ``problem``
+    (string: why there is no content, else NULL). With ``run_together`` a message may follow another one without a line
+    end.
 
     A row has ``reason`` when it could not be read, and then ``content``, its bytes. Otherwise it has ``message`` and
     what was parsed of it: ``parsed`` (map<string, string>), ``fields`` and ``findings`` (arrays of structs). A row with
     findings and neither message nor reason speaks of the batch, not of a message.
     """
-    split_udf = make_udf(_pieces_of_value, "pieces_of_contents", _PIECES)
+    split_udf = (
+        make_udf(_run_together_pieces_of_value, "pieces_of_run_together_contents", _PIECES)
+        if run_together
+        else make_udf(_pieces_of_value, "pieces_of_contents", _PIECES)
+    )
     read_udf = make_udf(_read_value, "read_messages", _READ)
-    too_large = F.when(
-        F.col("content").isNull(),
-        F.format_string(_TOO_LARGE, F.format_number("_file_size", 0)),
+    pieces = contents.select("_place", "_about", "problem", split_udf("content").alias("pieces")).select(
+        "_place", "_about", "problem", F.explode_outer("pieces").alias("piece")
     )
-    pieces = files.select("_source_file", too_large.alias("too_large"), split_udf("content").alias("pieces")).select(
-        "_source_file", "too_large", F.explode_outer("pieces").alias("piece")
-    )
-    read = pieces.where("too_large IS NOT NULL OR piece IS NOT NULL").select(
-        "_source_file",
-        "too_large",
-        "piece",
+    read = pieces.where("problem IS NOT NULL OR piece IS NOT NULL").select(
+        *("_place", "_about", "problem", "piece"),
         read_udf("piece.message", "piece.charset", "piece.charset_problem").alias("read"),
     )
-    reason = F.coalesce("too_large", "piece.reason", "read.reason")
+    reason = F.coalesce("problem", "piece.reason", "read.reason")
     return read.select(
-        "_source_file",
-        F.when(F.col("too_large").isNotNull(), F.lit(0))
-        .otherwise(F.col("piece.message_index"))
-        .alias("_message_index"),
+        "_place",
+        "_about",
+        F.when(F.col("problem").isNotNull(), F.lit(0)).otherwise(F.col("piece.message_index")).alias("_message_index"),
         F.col("piece.offset").alias("_offset"),
         reason.alias("reason"),
         F.when(reason.isNull(), F.col("piece.message")).alias("message"),
@@ -153,13 +166,18 @@ def received(files: DataFrame) -> DataFrame:
 
 def raw(received: DataFrame) -> DataFrame:
     """One row a message that could be read: ``message`` as it was received, and where it was."""
-    return _messages(received).select(*_PLACE, *_header(), "message", "charset", "_offset", "_ingest_timestamp")
+    return _messages(received).select(
+        *_PLACE,
+        *_parsed(_HEADER),
+        _time(F.col("parsed")["message_time"]).alias("message_time"),
+        *("message", "charset", "_offset", "_about.*", "_ingest_timestamp"),
+    )
 
 
 def quarantine(received: DataFrame) -> DataFrame:
     """What has no readable MSH segment, or could not be read at all: its bytes, whole, and the reason."""
     return received.where("reason IS NOT NULL").select(
-        *_PLACE, "reason", "content", "charset", "_offset", "_ingest_timestamp"
+        *_PLACE, "reason", "content", "charset", "_offset", "_about.*", "_ingest_timestamp"
     )
 
 
@@ -168,7 +186,7 @@ def findings(received: DataFrame) -> DataFrame:
 
     ``_message_index`` is NULL for a finding about a batch."""
     found = received.where("reason IS NULL").select(
-        *_PLACE, F.col("parsed.message_control_id"), "_ingest_timestamp", F.explode("findings").alias("finding")
+        *_KEPT, F.col("parsed.message_control_id"), "_ingest_timestamp", F.explode("findings").alias("finding")
     )
     return found.select(
         *_PLACE,
@@ -181,7 +199,7 @@ def findings(received: DataFrame) -> DataFrame:
 def fields(received: DataFrame) -> DataFrame:
     """One row a value that was sent, with its place in the message: the answer to every question no other table has."""
     values = _messages(received).select(
-        *_PLACE, *_header(("message_control_id", "message_type")), "_ingest_timestamp", F.explode("fields").alias("at")
+        *_KEPT, *_parsed(("message_control_id", "message_type")), "_ingest_timestamp", F.explode("fields").alias("at")
     )
     place = ("segment_index", "segment", "field", "repetition", "component", "subcomponent", "value")
     return values.select(*_PLACE, "message_control_id", "message_type", *_members("at", place), "_ingest_timestamp")
@@ -204,14 +222,17 @@ def reports(received: DataFrame) -> DataFrame:
 
 def observations(received: DataFrame) -> DataFrame:
     """One row an OBX of any message, with its order. ``value`` is OBX-5 as sent (its first repetition), ``values``
-    all of them; ``value_number`` and ``value_time`` are filled where OBX-2 says that it is a number or a time."""
-    numeric = F.col("element.value_type").isin("NM", "SI")
-    temporal = F.col("element.value_type").isin("DT", "TS", "DTM")
+    all of them; ``value_number`` and ``value_time`` are filled where OBX-2 says that it is a number or a time. A
+    structured number (SN) counts when it is one number and nothing besides: not ``>^100``, not ``^1^:^128``."""
+    value_type = F.col("element.value_type")
+    structured = F.regexp_extract("element.value", _ONE_STRUCTURED_NUMBER, 1)
+    number = F.when(value_type == "SN", structured).when(value_type.isin("NM", "SI"), F.col("element.value"))
+    temporal = value_type.isin("DT", "TS", "DTM")
     return _one_row_an_element(
         _messages(received).where("parsed.observations IS NOT NULL"),
         "observations",
         ("patient_id", "patient_name", "visit_number"),
-        F.when(numeric, hl7_number("element.value")).alias("value_number"),
+        hl7_number(number).alias("value_number"),
         F.when(temporal, _time(F.col("element.value"))).alias("value_time"),
     )
 
@@ -270,16 +291,16 @@ def _family(received: DataFrame, table: str) -> DataFrame:
     return _messages(received).where(message_type.isin(list(FAMILIES[table])))
 
 
-def _header(names: Iterable[str] = _HEADER) -> list[Column]:
-    columns = [F.col("parsed")[name].alias(name) for name in names]
-    return [*columns, _time(F.col("parsed")["message_time"]).alias("message_time")] if names is _HEADER else columns
+def _parsed(names: Iterable[str]) -> list[Column]:
+    return [F.col("parsed")[name].alias(name) for name in names]
 
 
 def _one_row_a_message(messages: DataFrame, scalars: Iterable[str], lists: Iterable[str]) -> DataFrame:
-    return messages.select(
+    converted, columns = _typed({name: F.col("parsed")[name] for name in ("message_time", *scalars)})
+    return messages.select(*_KEPT, "parsed", "_ingest_timestamp", *converted).select(
         *_PLACE,
-        *_header(),
-        *(_typed(name, F.col("parsed")[name]) for name in scalars),
+        *_parsed(_HEADER),
+        *columns,
         *(nested(F.col("parsed")[name], name).alias(name) for name in lists),
         "_ingest_timestamp",
     )
@@ -287,19 +308,17 @@ def _one_row_a_message(messages: DataFrame, scalars: Iterable[str], lists: Itera
 
 def _one_row_an_element(messages: DataFrame, kind: str, scalars: Iterable[str], *more: Column) -> DataFrame:
     exploded = messages.select(
-        *_PLACE, "parsed", "_ingest_timestamp", F.explode_outer(nested(F.col("parsed")[kind], kind)).alias("element")
+        *_KEPT, "parsed", "_ingest_timestamp", F.explode_outer(nested(F.col("parsed")[kind], kind)).alias("element")
     )
     record_type = NESTED[kind]
     arrays = (*record_type.lists, *(part for part in record_type.parts if part != "patient"))
-    taken = set(record_type.names)
-    return exploded.select(
-        *_PLACE,
-        *_header(),
-        *(_typed(name, _scalar(name, "patient" in record_type.parts)) for name in scalars if name not in taken),
-        *(_typed(name, F.col("element")[name]) for name in record_type.names),
-        *(F.col("element")[name].alias(name) for name in arrays),
-        *more,
-        "_ingest_timestamp",
+    of_message = ("message_time", *(name for name in scalars if name not in record_type.names))
+    converted, columns = _typed(
+        {name: _scalar(name, "patient" in record_type.parts) for name in of_message}
+        | {name: F.col("element")[name] for name in record_type.names}
+    )
+    return exploded.select(*_KEPT, "parsed", "element", "_ingest_timestamp", *converted).select(
+        *_PLACE, *_parsed(_HEADER), *columns, *_members("element", arrays), *more, "_ingest_timestamp"
     )
 
 
@@ -312,21 +331,48 @@ def _scalar(name: str, has_patient: bool) -> Column:
     return F.when(patient.isNotNull(), patient[name]).otherwise(value)
 
 
-def _typed(name: str, column: Column) -> Column:
+def _typed(texts: Mapping[str, Column]) -> tuple[list[Column], list[Column]]:
+    """Texts by name → arrays with all times, dates and numbers of a row; and the columns for the query around them,
+    which take each from there.
+
+    So a table converts at one place, not at one a column: what Spark has to compile for a wide table is a fifth of the
+    size, which is most of the time that a small run takes.
+    """
+    of_type: defaultdict[str, list[Column]] = defaultdict(list)
+    columns: list[Column] = []
+    for name, text in texts.items():
+        type_name = _type_of(name)
+        if type_name in _CONVERSIONS:
+            columns.append(F.col(type_name)[len(of_type[type_name])].alias(name))
+            of_type[type_name].append(text)
+        else:
+            columns.append((text.cast("int") if name in INTEGERS else text).alias(name))
+    converted = [
+        F.transform(F.array(*of_type[type_name]), convert).alias(type_name)
+        for type_name, convert in _CONVERSIONS.items()
+        if of_type[type_name]
+    ]
+    return converted, columns
+
+
+def _type_of(name: str) -> str:
     if name.endswith("_time") or name == "time":
-        return _time(column).alias(name)
+        return "_times"
     if name.endswith("_date"):
-        return hl7_date(column).alias(name)
-    if name in NUMBERS:
-        return hl7_number(column).alias(name)
-    if name in INTEGERS:
-        return column.cast("int").alias(name)
-    return column.alias(name)
+        return "_dates"
+    return "_numbers" if name in NUMBERS else ""
 
 
-def _time(column: Column) -> Column:
+def _time(text: Column) -> Column:
     """A time stamp of a message. One without a zone has that of MSH-7, where this has one (chapter 2A, DTM)."""
-    return hl7_timestamp(column, zone_of=F.col("parsed")["message_time"])
+    return hl7_timestamp(text, zone_of=F.col("parsed")["message_time"])
+
+
+_CONVERSIONS: Final[dict[str, Callable[[Column], Column]]] = {
+    "_times": _time,
+    "_dates": hl7_date,
+    "_numbers": hl7_number,
+}
 
 
 def _members(struct: str, names: Iterable[str]) -> list[Column]:
@@ -337,7 +383,31 @@ def _pieces_of_value(content: bytes | bytearray | None) -> list[PieceTuple]:
     return [] if content is None else pieces_of(bytes(content))
 
 
+def _run_together_pieces_of_value(content: bytes | bytearray | None) -> list[PieceTuple]:
+    return [] if content is None else pieces_of(bytes(content), run_together=True)
+
+
 def _read_value(text: str | None, charset: str | None, problem: str | None) -> ReadMessage:
     if text is None:
         return ReadMessage(None, [], [], None)
     return read_message(text, charset or "utf-8", problem or "")
+
+
+TABLES: Final = (
+    Table("raw", "One row a message, as it was received", raw),
+    Table("quarantine", "What could not be read, whole, with its reason", quarantine),
+    Table("findings", "What is wrong with messages and batches", findings),
+    Table("fields", "One row a value, with its place in the message", fields),
+    Table("adt", "One row an ADT message", adt),
+    Table("orders", "One row an order of ORM, OML, RDE and others", orders),
+    Table("reports", "One row a report of ORU", reports),
+    Table("observations", "One row an OBX, with its order", observations),
+    Table("appointments", "One row an SIU message", appointments),
+    Table("appointment_resources", "One row an AIS, AIG, AIL, AIP", appointment_resources),
+    Table("immunization_messages", "One row a VXU message", immunization_messages),
+    Table("vaccinations", "One row an RXA", vaccinations),
+    Table("documents", "One row a TXA of MDM", documents),
+    Table("charges", "One row an FT1 of DFT and BAR", charges),
+    Table("other_messages", "One row a message whose type has no table of its own", other_messages),
+)
+"""All tables but ``received``, in the order in which they are told of: what a pipeline declares behind its source."""

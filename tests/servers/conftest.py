@@ -19,17 +19,17 @@ import pytest
 from connector_lib.errors import MissingRequirementError
 
 if TYPE_CHECKING:
-    from tests.servers.kafka.broker import KafkaBroker
-    from tests.servers.kafka.jars import KafkaJars
+    from tools.kafka.broker import KafkaBroker
+    from tools.kafka.jars import KafkaJars
 
 REQUIRED = "CONNECTOR_LIB_REQUIRE_SERVERS"
 _BROKER = pytest.StashKey["KafkaBroker"]()
 
 
 def _load(name: str) -> ModuleType:
-    # The tests are not a package, so what they share is loaded by its path.
-    path = Path(__file__).parent / "kafka" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"tests_servers_kafka_{name}", path)
+    # The source tree is not on the path of tests: what they share with the benchmarks is loaded from where it is.
+    path = Path(__file__).parents[2] / "tools" / "kafka" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"tools_kafka_{name}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -65,7 +65,7 @@ def kafka_jars() -> KafkaJars:
 def kafka(
     kafka_jars: KafkaJars, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
 ) -> Iterator[KafkaBroker]:
-    """A running Kafka broker with a listener for everybody and one with a login; see ``kafka/broker.py``."""
+    """A running Kafka broker with a listener for everybody and one with a login; see ``tools/kafka/broker.py``."""
     java = _load("jars").machine_java().executable
     folder = tmp_path_factory.mktemp("kafka")
     with _load("broker").running_broker(kafka_jars.broker, kafka_jars.spark, java, folder) as broker:
@@ -83,6 +83,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.longrepr = (__file__, 1, report.longrepr[2])
     broker = item.config.stash.get(_BROKER, None)
     if report.failed and broker is not None and "kafka" in getattr(item, "fixturenames", ()):
-        tail = sys.modules["tests_servers_kafka_broker"].log_tail(broker.log)
+        tail = sys.modules["tools_kafka_broker"].log_tail(broker.log)
         report.sections.append((f"end of the Kafka broker's log {broker.log}", tail))
     return report

@@ -15,9 +15,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 if TYPE_CHECKING:
-    from tests.servers.kafka.broker import KafkaBroker
+    from tools.kafka.broker import KafkaBroker
 
-GUARD = Path(__file__).parent / "kafka" / "guard.py"
+GUARD = Path(__file__).parents[2] / "tools" / "kafka" / "guard.py"
 
 
 def test_records_come_back_through_both_listeners(kafka: KafkaBroker) -> None:

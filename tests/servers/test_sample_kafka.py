@@ -19,7 +19,7 @@ from connector_lib.samples.hl7v2 import DAMAGES, FORMS
 from connector_lib.samples.hl7v2.values import sample_values
 
 if TYPE_CHECKING:
-    from tests.servers.kafka.broker import KafkaBroker, Listener
+    from tools.kafka.broker import KafkaBroker, Listener
 
 PASSWORD = "KAFKA_TEST_PASSWORD"
 LOGIN = [

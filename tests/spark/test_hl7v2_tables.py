@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import importlib.util
 from typing import Any
 
@@ -37,12 +38,20 @@ BATCH = "\r".join(
 )
 
 
+CONTENTS = "_place struct<_source_file: string>, _about struct<_file_size: long>, content binary, problem string"
+
+
 def files(spark: SparkSession, *contents: bytes | None) -> DataFrame:
     rows = [
-        (f"/in/{n}.hl7", len(content or b"x" * 999), content and bytearray(content))
+        (
+            (f"/in/{n}.hl7",),
+            (len(content or b""),),
+            content and bytearray(content),
+            None if content is not None else "gone",
+        )
         for n, content in enumerate(contents)
     ]
-    return spark.createDataFrame(rows, "_source_file string, _file_size long, content binary")
+    return spark.createDataFrame(rows, CONTENTS)
 
 
 def plain(value: Any) -> Any:
@@ -62,9 +71,12 @@ def rows_of(frame: DataFrame) -> list[dict[str, Any]]:
     rows = [plain(row) for row in frame.collect()]
     for row in rows:
         row.pop("_ingest_timestamp", None)
-    return sorted(
-        rows, key=lambda row: (row["_source_file"], row["_message_index"] is None, row["_message_index"] or 0)
-    )
+    return sorted(rows, key=_place_in)
+
+
+def _place_in(row: dict[str, Any]) -> tuple[str, bool, int]:
+    file = row["_source_file"] if "_source_file" in row else row["_place"]["_source_file"]
+    return file, row["_message_index"] is None, row["_message_index"] or 0
 
 
 @pytest.fixture
@@ -95,11 +107,32 @@ def test_each_message_is_in_raw_and_everything_else_in_quarantine(received: Data
     assert "MSH" in junk["reason"]
 
 
-def test_a_file_that_is_too_large_is_in_quarantine_by_name(spark: SparkSession) -> None:
+def test_what_has_no_content_is_in_quarantine_with_the_reason_of_its_source(spark: SparkSession) -> None:
     [row] = rows_of(hl7v2.quarantine(hl7v2.received(files(spark, None))))
-    assert row["_source_file"] == "/in/0.hl7"
-    assert "999 bytes" in row["reason"]
-    assert "source.max_file_bytes" in row["reason"]
+    assert (row["_source_file"], row["_message_index"], row["content"], row["reason"]) == ("/in/0.hl7", 0, None, "gone")
+
+
+def test_raw_and_quarantine_carry_what_else_is_known_of_the_source(spark: SparkSession, received: DataFrame) -> None:
+    assert {row["_file_size"] for row in rows_of(hl7v2.raw(received))} == {len(BATCH)}
+    assert {row["_file_size"] for row in rows_of(hl7v2.quarantine(received))} == {len(BATCH)}
+    assert "_file_size" not in hl7v2.fields(received).columns
+
+
+def test_compressed_and_run_together_messages_give_the_rows_of_plain_ones(spark: SparkSession) -> None:
+    messages = [HEADER.format("ADT^A01", n) + "\r" + PATIENT for n in range(3)]
+    plain_rows = rows_of(hl7v2.raw(hl7v2.received(files(spark, "\n".join(messages).encode()))))
+    together = gzip.compress("".join(messages[:2]).encode()) + gzip.compress(messages[2].encode())
+    rows = rows_of(hl7v2.raw(hl7v2.received(files(spark, together), run_together=True)))
+    compared = ("message", "message_control_id", "_message_index")
+    assert [[row[name] for name in compared] for row in rows] == [
+        [row[name] for name in compared] for row in plain_rows
+    ]
+
+
+def test_there_is_a_table_for_each_function_but_received() -> None:
+    assert [table.query for table in hl7v2.TABLES] == [getattr(hl7v2, table.name) for table in hl7v2.TABLES]
+    functions = {name for name in hl7v2.__all__ if name.islower()}
+    assert {table.name for table in hl7v2.TABLES} == functions - {"received"}
 
 
 def test_a_message_whose_json_is_too_long_for_from_json_is_in_quarantine_whole(spark: SparkSession) -> None:
@@ -132,6 +165,14 @@ def test_observations_are_typed_and_know_their_order_and_notes(received: DataFra
     assert rows[0]["observed_time"] == at(2026, 1, 2)
     assert [row["notes"] for row in rows] == [["checked twice"], None, None]
     assert {(row["placer_order_number"], row["order_code"], row["patient_id"]) for row in rows} == {("P1", "CBC", "12")}
+
+
+def test_a_structured_number_is_a_number_only_when_it_is_nothing_besides(spark: SparkSession) -> None:
+    values = ["^7.5", "=^8", "^9^^", ">^100", "^1^:^128", "^1^-^2", "7", "^x", ""]
+    segments = [f"OBX|{n}|SN|A||{value}" for n, value in enumerate(values, 1)]
+    message = "\r".join([HEADER.format("ORU^R01", "1"), PATIENT, "OBR|1", *segments])
+    rows = rows_of(hl7v2.observations(hl7v2.received(files(spark, message.encode()))))
+    assert [row["value_number"] for row in rows] == [7.5, 8, 9, None, None, None, None, None, None]
 
 
 def test_an_adt_message_is_one_typed_row(received: DataFrame) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +35,7 @@ def connector_lib(*arguments: object, **environment: str) -> subprocess.Complete
     )
 
 
-def run(pipeline: str, source: Path, warehouse: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run(pipeline: str | Path, source: Path, warehouse: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return connector_lib(
         *("run", PIPELINES / pipeline, "--set", f"source.storage_path={source}", "--warehouse", warehouse),
         *("--memory", "1024", "--cores", "2", *options),
@@ -141,6 +142,54 @@ def test_a_table_whose_checkpoint_is_lost_is_refused(
     assert refused.returncode == 1
     assert "readings" in refused.stderr
     assert "checkpoint" in refused.stderr
+
+
+def test_capitals_in_the_name_of_the_database_make_no_difference_to_later_runs(tmp_path: Path) -> None:
+    pipeline, source, warehouse = tmp_path / "pipeline", tmp_path / "source", tmp_path / "warehouse"
+    shutil.copytree(PIPELINES / "readings", pipeline)
+    spec = (pipeline / "spark-pipeline.yml").read_text()
+    source.mkdir()
+    written = []
+    for number, database in enumerate(("LabResults", "LabResults", "labresults")):
+        (pipeline / "spark-pipeline.yml").write_text(f"{spec}database: {database}\n")
+        (source / f"{number}.txt").write_text(f"ann,{number}\n")
+        done = run(pipeline, source, warehouse, "--json")
+        assert done.returncode == 0, done.stderr
+        readings = by_name(json.loads(done.stdout))["readings"]
+        written.append((readings["rows_written"], readings["rows"]))
+    assert written == [(1, 1), (1, 2), (1, 3)]
+    assert rows(warehouse, "labresults.number_of_readings") == [{"number": 3}]
+
+
+def test_a_second_pipeline_with_a_table_of_the_same_name_is_refused_on_one_warehouse(
+    first: subprocess.CompletedProcess[str], source: Path, warehouse: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(PIPELINES / "readings", tmp_path / "other")
+    spec = tmp_path / "other" / "spark-pipeline.yml"
+    spec.write_text(spec.read_text().replace("name: readings", "name: other"))
+    refused = run(tmp_path / "other", source, warehouse)
+    assert refused.returncode == 1
+    assert "the table 'readings'" in refused.stderr
+    assert "belongs to the pipeline 'readings'. New rows of 'other' would be passed over" in refused.stderr
+
+
+def test_a_flow_with_a_name_of_its_own_is_reported_under_its_table_and_keeps_its_name(
+    source: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(PIPELINES / "readings", tmp_path / "pipeline")
+    file = tmp_path / "pipeline" / "transformations" / "copies.sql"
+    flow = "CREATE FLOW {} AS INSERT INTO copies BY NAME SELECT * FROM STREAM readings;\n"
+    file.write_text("CREATE STREAMING TABLE copies;\n" + flow.format("copying"))
+
+    first = run(tmp_path / "pipeline", source, tmp_path / "warehouse", "--json")
+    file.write_text("CREATE STREAMING TABLE copies;\n" + flow.format("duplicating"))
+    renamed = run(tmp_path / "pipeline", source, tmp_path / "warehouse")
+
+    assert first.returncode == 0, first.stderr
+    assert by_name(json.loads(first.stdout))["copies"]["state"] == "completed"
+    assert renamed.returncode == 1
+    assert f"error: {file}:2: the table 'copies'" in renamed.stderr
+    assert "was written by the flow 'copying'" in renamed.stderr
 
 
 def test_two_flows_into_one_table_are_refused_with_both_lines(tmp_path: Path) -> None:

@@ -2,53 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connector_lib import parse, split_batch
-from connector_lib.local.tables import find_table, read_rows
-from connector_lib.local.warehouse import existing_warehouse
 from connector_lib.samples.hl7v2 import DAMAGES, Manifest, write_files
 from connector_lib.tables.hl7v2_columns import FAMILIES
 
+if TYPE_CHECKING:
+    from tests.spark.pipelines.conftest import LocalPipeline
+
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
-PIPELINE = Path(__file__).parents[3] / "pipelines" / "hl7v2_files"
-COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
-ALL_ROWS = 10_000_000
 ONE_ROW_A_MESSAGE_AT_LEAST = (*FAMILIES, "other_messages")
-EVERY_TABLE = (
-    *("received", "raw", "quarantine", "findings", "fields", "adt", "orders", "reports", "observations"),
-    *("appointments", "appointment_resources", "immunization_messages", "vaccinations", "documents", "charges"),
-    "other_messages",
-)
-
-
-def run_command(folder: Path, warehouse: Path) -> list[str]:
-    settings = ["--set", f"source.storage_path={folder}", "--warehouse", str(warehouse), "--json"]
-    return [*COMMAND, "run", str(PIPELINE), *settings]
-
-
-def run(folder: Path, warehouse: Path) -> dict[str, Any]:
-    done = subprocess.run(run_command(folder, warehouse), capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
-
-
-def rows_of(warehouse: Path, table: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = read_rows(find_table(existing_warehouse(warehouse), table), ALL_ROWS).to_pylist()
-    return rows
+TIMES = ("_ingest_timestamp", "_file_modified")
+"""Of the run and of the file: the same messages in another folder have others."""
 
 
 def place(row: dict[str, Any]) -> tuple[str, int]:
@@ -56,22 +32,31 @@ def place(row: dict[str, Any]) -> tuple[str, int]:
 
 
 def without_times(rows: list[dict[str, Any]]) -> Counter[str]:
-    return Counter(repr(sorted((k, v) for k, v in row.items() if k != "_ingest_timestamp")) for row in rows)
+    return Counter(repr(sorted((k, v) for k, v in row.items() if k not in TIMES)) for row in rows)
+
+
+def without_folder(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "_source_file": Path(row["_source_file"]).name} for row in rows]
 
 
 class FirstRun:
     """A folder of sample files, all kinds of damage among them, and what one run made of it."""
 
-    def __init__(self, base: Path) -> None:
-        self.folder, self.warehouse = base / "hl7 in", base / "warehouse"
+    def __init__(self, base: Path, local_pipeline: type[LocalPipeline]) -> None:
+        self.folder = base / "hl7 in"
         self.manifest: Manifest = write_files(self.folder, 60, seed=5, damage=tuple(DAMAGES))
-        self.report = run(self.folder, self.warehouse)
-        self.tables = {table: rows_of(self.warehouse, table) for table in EVERY_TABLE}
+        self.pipeline = files_pipeline(local_pipeline, self.folder, base / "warehouse")
+        self.report = self.pipeline.run()
+        self.tables = self.pipeline.tables()
+
+
+def files_pipeline(local_pipeline: type[LocalPipeline], folder: Path, warehouse: Path) -> LocalPipeline:
+    return local_pipeline("hl7v2_files", f"source.storage_path={folder}", warehouse)
 
 
 @pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
-    return FirstRun(tmp_path_factory.mktemp("hl7v2_files"))
+def first_run(tmp_path_factory: pytest.TempPathFactory, local_pipeline: type[LocalPipeline]) -> FirstRun:
+    return FirstRun(tmp_path_factory.mktemp("hl7v2_files"), local_pipeline)
 
 
 def test_every_message_is_in_raw_and_every_other_piece_in_quarantine_once(first_run: FirstRun) -> None:
@@ -129,6 +114,12 @@ def test_quarantine_holds_whole_bytes_and_a_reason(first_run: FirstRun) -> None:
         assert row["content"] == whole[row["_offset"] : row["_offset"] + len(row["content"])] != b"", name
 
 
+def test_raw_and_quarantine_say_how_large_a_file_is(first_run: FirstRun) -> None:
+    for table in ("raw", "quarantine"):
+        for row in first_run.tables[table]:
+            assert row["_file_size"] == (first_run.folder / place(row)[0]).stat().st_size
+
+
 def test_every_file_of_a_sound_form_has_no_row_in_quarantine_and_no_finding(first_run: FirstRun) -> None:
     for table in ("quarantine", "findings"):
         assert not [row for row in first_run.tables[table] if place(row)[0].startswith("sample-")]
@@ -154,11 +145,10 @@ def test_a_file_added_later_reaches_every_table_in_the_next_run(first_run: First
     bad = (first_run.folder / "added.hl7").read_bytes() + b"\rMSH\rno message\rMSH|^~\\&|no type|||||||||9.9\r"
     (first_run.folder / "added.hl7").write_bytes(bad)
 
-    report = run(first_run.folder, first_run.warehouse)
+    report = first_run.pipeline.run()
 
     written = {dataset["name"]: dataset["rows_written"] for dataset in report["datasets"]}
-    for table in EVERY_TABLE:
-        rows = rows_of(first_run.warehouse, table)
+    for table, rows in first_run.pipeline.tables().items():
         new = [row for row in rows if Path(row["_source_file"]).name == "added.hl7"]
         assert new, table
         assert len(new) == written[table], table
@@ -181,14 +171,12 @@ def children(process_id: int) -> Iterator[int]:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds Spark's JVM by /proc")
 @pytest.mark.parametrize("with_jvm", [False, True], ids=["the process alone", "the process and its JVM"])
 def test_a_run_that_was_killed_and_run_again_leaves_the_tables_of_an_undisturbed_one(
-    first_run: FirstRun, tmp_path: Path, with_jvm: bool
+    first_run: FirstRun, local_pipeline: type[LocalPipeline], tmp_path: Path, with_jvm: bool
 ) -> None:
     folder = tmp_path / "hl7 in"
     write_files(folder, 60, seed=5, damage=tuple(DAMAGES))
-    warehouse = tmp_path / "warehouse"
-    with subprocess.Popen(
-        run_command(folder, warehouse), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as started:
+    pipeline = files_pipeline(local_pipeline, folder, tmp_path / "warehouse")
+    with subprocess.Popen(pipeline.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
         for line in started.stderr:
             # In the middle: received is there, some tables are written and some are not.
@@ -199,22 +187,23 @@ def test_a_run_that_was_killed_and_run_again_leaves_the_tables_of_an_undisturbed
             os.kill(process_id, signal.SIGKILL)
     assert started.returncode == -signal.SIGKILL
 
-    run(folder, warehouse)
+    pipeline.run()
 
-    for table in EVERY_TABLE:
-        disturbed = [{**row, "_source_file": Path(row["_source_file"]).name} for row in rows_of(warehouse, table)]
-        undisturbed = [{**row, "_source_file": Path(row["_source_file"]).name} for row in first_run.tables[table]]
-        assert without_times(disturbed) == without_times(undisturbed), table
+    for table, disturbed in pipeline.tables().items():
+        undisturbed = first_run.tables[table]
+        assert without_times(without_folder(disturbed)) == without_times(without_folder(undisturbed)), table
 
 
 CORPUS = Path(__file__).parents[4] / "shared" / "data" / "hl7v2"
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/data/hl7v2, messages by others, is not there")
-def test_every_message_of_the_public_corpus_is_accounted_for(tmp_path: Path) -> None:
-    run(CORPUS, tmp_path / "warehouse")
-    raw = Counter(row["_source_file"] for row in rows_of(tmp_path / "warehouse", "raw"))
-    quarantine = Counter(row["_source_file"] for row in rows_of(tmp_path / "warehouse", "quarantine"))
+def test_every_message_of_the_public_corpus_is_accounted_for(
+    local_pipeline: type[LocalPipeline], tmp_path: Path
+) -> None:
+    pipeline = files_pipeline(local_pipeline, CORPUS, tmp_path / "warehouse")
+    pipeline.run()
+    raw, quarantine = (Counter(row["_source_file"] for row in pipeline.rows(table)) for table in ("raw", "quarantine"))
     for file in (path for path in CORPUS.rglob("*") if path.is_file()):
         headers = re.findall(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])MSH\|", file.read_bytes())
         assert raw[str(file)] == len(headers), file

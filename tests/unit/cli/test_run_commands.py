@@ -12,6 +12,9 @@ import pytest
 from connector_lib import __version__
 from connector_lib.cli import main
 
+PIPELINE = Path(__file__).parents[3] / "pipelines" / "hl7v2_files"
+KAFKA_PIPELINE = PIPELINE.with_name("hl7v2_kafka")
+
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
@@ -50,6 +53,51 @@ def test_a_wrong_pipeline_file_ends_with_one(tmp_path: Path, capsys: pytest.Capt
     assert "unknown key 'nam'" in capsys.readouterr().err
 
 
+def test_a_source_folder_that_is_not_there_is_wrong_usage_and_starts_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["run", str(PIPELINE), "--set", "source.storage_path=inbox", "--warehouse", "warehouse"]
+    assert main(arguments) == 2
+    words = capsys.readouterr().err
+    assert f"the folder of 'source.storage_path' does not exist: {tmp_path / 'inbox'}" in words
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_the_source_folder_of_the_pipeline_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(PIPELINE), "--warehouse", str(tmp_path / "warehouse")]) == 2
+    assert "the setting 'source.storage_path' is missing" in capsys.readouterr().err
+
+
+def test_servers_and_topic_of_the_kafka_pipeline_must_be_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--set", "kafka.topic=hl7", "--warehouse", str(tmp_path / "warehouse")]
+    assert main(["run", str(KAFKA_PIPELINE), *given]) == 2
+    assert "the setting 'kafka.servers' is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [("nothing", "the folder does not exist"), (".", "the folder holds no jar"), ("a.jar", "the folder is a file")],
+)
+def test_jars_that_are_not_there_are_wrong_usage_and_start_nothing(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    words: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "a.jar").write_bytes(b"") if folder == "a.jar" else None
+    monkeypatch.chdir(tmp_path / "empty")
+    given = ["--set", "kafka.servers=127.0.0.1:9092", "--set", "kafka.topic=hl7", "--jars", folder]
+    assert main(["run", str(KAFKA_PIPELINE), *given, "--warehouse", "warehouse"]) == 2
+    captured = capsys.readouterr().err
+    assert f"--jars {folder}: {words}" in captured
+    assert not (tmp_path / "empty" / "warehouse").exists()
+
+
 def test_doctor_says_how_everything_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json", "--warehouse", str(tmp_path / "warehouse")]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -60,6 +108,7 @@ def test_doctor_says_how_everything_is(tmp_path: Path, capsys: pytest.CaptureFix
         "pandas",
         "pyarrow",
         "java",
+        "kafka jars",
         "memory",
         "disk",
         "loopback",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pyspark
 import pytest
 
-from connector_lib.flows import files
+from connector_lib.flows import events, files, runtime
 
 if TYPE_CHECKING:
     from tests.databricks_stand_in import DatabricksPipelines
@@ -39,7 +39,29 @@ def databricks(monkeypatch: pytest.MonkeyPatch) -> DatabricksPipelines:
 
 
 @pytest.fixture
-def without_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Columns and streams are Spark Connect's plans, and nothing is sent."""
+def secrets(databricks: DatabricksPipelines, monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
+    """The secrets of a Databricks workspace by scope and key; a test adds its own."""
+    dbutils = sys.modules["databricks_stand_in"].DatabricksUtilities()
+    # Where Databricks has it: https://docs.databricks.com/aws/en/dev-tools/sdk-python
+    module = ModuleType("databricks.sdk.runtime")
+    module.dbutils = dbutils  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    values: dict[tuple[str, str], str] = dbutils.secrets.values
+    return values
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The pipeline's configuration; a test adds to it. Columns and streams are Spark Connect's plans, and nothing is
+    sent."""
     monkeypatch.setitem(os.environ, "SPARK_CONNECT_MODE_ENABLED", "1")
-    monkeypatch.setattr(files, "active_session", _stand_in().SessionWithoutServer)
+    session = _stand_in().SessionWithoutServer()
+    for module in (events, files, runtime):
+        monkeypatch.setattr(module, "active_session", lambda: session)
+    values: dict[str, str] = session.conf.values
+    return values
+
+
+@pytest.fixture
+def without_server(settings: dict[str, str]) -> None:
+    """Columns and streams are Spark Connect's plans, and nothing is sent."""

@@ -58,6 +58,17 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
         read_files(str(tmp_path), format="csv")
 
 
+def test_unknown_notifications_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="unknown notifications 'sqs' for files"):
+        read_files(str(tmp_path), notifications="sqs")
+
+
+def test_the_folder_is_listed_here_whatever_notifications_databricks_would_use(tmp_path: Path) -> None:
+    plan: Any = read_files(str(tmp_path), notifications="managed")
+    options = plan._plan.plan(None).set_op.left_input.project.input.filter.input.read.data_source.options
+    assert not [name for name in options if name.startswith("cloudFiles")]
+
+
 def test_a_relative_path_starts_at_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data" / "in").mkdir(parents=True)
     (tmp_path / "pipeline").mkdir()

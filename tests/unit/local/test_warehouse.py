@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connector_lib.errors import WarehouseError
+from connector_lib.local.checkpoints import Writer
 from connector_lib.local.warehouse import Warehouse, check_warehouse, open_warehouse
 
 
@@ -73,6 +75,36 @@ def test_a_lost_table_is_refused(warehouse: Warehouse) -> None:
 def test_a_batch_that_was_written_and_not_noted_is_fine(warehouse: Warehouse) -> None:
     commits = next(warehouse.checkpoints.glob("**/commits"))
     (commits / "1").unlink()
+    open_warehouse(warehouse.root)
+
+
+LINES = Writer("example", "default", "lines", "lines")
+
+
+@pytest.mark.parametrize("writer", [LINES, replace(LINES, table="others"), replace(LINES, database="lab")])
+def test_the_flow_that_wrote_a_table_goes_on_and_a_new_table_may_be_written(
+    warehouse: Warehouse, writer: Writer
+) -> None:
+    warehouse.check_writer(writer)
+
+
+@pytest.mark.parametrize("renamed", [replace(LINES, flow="more_lines"), Writer("example", "default", "Lines", "Lines")])
+def test_a_flow_that_was_renamed_is_refused_since_its_rows_would_be_passed_over(
+    warehouse: Warehouse, renamed: Writer
+) -> None:
+    with pytest.raises(WarehouseError, match=rf"the flow 'lines' as 'lines', and now by '{renamed.flow}'"):
+        warehouse.check_writer(renamed)
+
+
+def test_a_table_of_another_pipeline_is_refused_with_its_name(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="belongs to the pipeline 'example'") as caught:
+        warehouse.check_writer(replace(LINES, pipeline="second"))
+    assert "--warehouse DIR" in caught.value.hint
+
+
+def test_capitals_of_a_database_are_no_other_table(warehouse: Warehouse) -> None:
+    checkpoints = warehouse.checkpoints_of("example") / "_checkpoints" / "spark_catalog"
+    (checkpoints / "default").rename(checkpoints / "Default")
     open_warehouse(warehouse.root)
 
 

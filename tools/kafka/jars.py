@@ -14,8 +14,8 @@ from connector_lib.errors import MissingRequirementError
 from connector_lib.local.java import JavaRuntime, find_java
 
 _HERE = Path(__file__).parent
-_POMS = ("pom.xml", "broker/pom.xml", "spark/pom.xml")
-CACHE = _HERE.parents[2] / ".run" / "servers"
+_POMS = ("pom.xml", "broker-jars/pom.xml", "spark-jars/pom.xml")
+CACHE = _HERE.parents[1] / ".run" / "servers"
 _LONGEST_DOWNLOAD = 400
 """Seconds. A first download takes 20; a test may take 600 in all."""
 
@@ -31,18 +31,18 @@ class KafkaJars:
 def machine_java() -> JavaRuntime:
     """The machine's own Java, where Maven is too; else a ``MissingRequirementError`` with what is missing."""
     if shutil.which("mvn") is None:
-        raise MissingRequirementError("the tests with a real Kafka broker need Maven (mvn), and it is not on PATH")
+        raise MissingRequirementError("a real Kafka broker needs Maven (mvn), which is not on PATH")
     java = find_java()
     if java.bundled:
-        raise MissingRequirementError("the tests with a real Kafka broker need Java 17 or newer besides Maven")
+        raise MissingRequirementError("a real Kafka broker needs Java 17 or newer besides Maven")
     return java
 
 
 def kafka_jars(cache: Path = CACHE) -> KafkaJars:
     """The jars that the poms of this folder name, from ``cache`` or by Maven.
 
-    The folder's name is a hash of the poms, and it has its name only when it is complete. Of several test runs at
-    once one asks Maven, the others wait for it.
+    The folder's name is a hash of the poms, and it has its name only when it is complete. Of several processes
+    at once one asks Maven, the others wait for it.
     """
     version = hashlib.sha256(b"".join((_HERE / name).read_bytes() for name in _POMS)).hexdigest()[:12]
     place = cache / f"kafka-{version}"

@@ -14,6 +14,7 @@ import threading
 
 
 def main(log: str, command: list[str]) -> int:
+    """Runs ``command`` with its output in ``log``, and gives its exit code."""
     # Ctrl-C is for the process that started this one, which then closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (

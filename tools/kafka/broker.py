@@ -1,4 +1,4 @@
-"""One real Kafka broker on loopback, for the time of a test run."""
+"""One real Kafka broker on loopback, for the time of a test run or a benchmark."""
 
 from __future__ import annotations
 
