@@ -4,7 +4,6 @@
 ``files``           new files of a folder as a stream
 ``events``          records of Kafka and Azure Event Hubs as a stream
 ``event_logins``    how such a stream logs in
-``event_failures``  what Spark says when a topic cannot be read, in the words of the settings
 ``expectations``    rules for rows: warn, drop, fail, quarantine
 """
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from connector_lib.errors import MissingRequirementError, UsageError
+from connector_lib.local.cache_folder import cache_folder
 from connector_lib.local.ivy import Module, fetch_jars, versions_up_to
 from connector_lib.local.java import JavaRuntime
 
@@ -120,13 +121,8 @@ def _list(names: list[str]) -> str:
 
 
 def fetched_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the jars for the installed Spark are kept once they were fetched: below the user's cache folder.
-
-    Source of its place: XDG Base Directory Specification (``XDG_CACHE_HOME``).
-    """
-    given = environment.get("XDG_CACHE_HOME", "")
-    cache = Path(given) if given.startswith("/") else Path.home() / ".cache"
-    return cache / "connector_lib" / f"kafka-for-spark-{metadata.version('pyspark')}"
+    """Where the jars for the installed Spark are kept once they were fetched."""
+    return cache_folder(environment) / f"kafka-for-spark-{metadata.version('pyspark')}"
 
 
 def are_fetched(folder: Path) -> bool:

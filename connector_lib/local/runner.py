@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 
 from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError, WarehouseError
 from connector_lib.flows.runtime import recording_sources
+from connector_lib.local.cache_folder import cache_folder
 from connector_lib.local.checkpoints import Writer
+from connector_lib.local.class_archive import ClassArchive, class_archive, installed_jars
 from connector_lib.local.definitions import Dataset, Definitions, FlowDefinition, SourceLine, observed_rules
 from connector_lib.local.engine.graph import PipelineGraph, tables_in_sql
 from connector_lib.local.engine.metrics import drain_observations, observe
@@ -44,6 +47,8 @@ __all__ = ["RunSettings", "run_pipeline"]
 
 CATALOG = "spark_catalog"
 """The one catalog of a local run."""
+_LONGEST_ARCHIVING = 180.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
         observer.phase("starting Spark")
         shutil.rmtree(warehouse.scratch, ignore_errors=True)
         (warehouse.scratch / "tmp").mkdir(parents=True)
+        archive = class_archive(java, installed_jars(), cache_folder())
+        recorded = archive if archive is not None and not archive.is_there else None
         engine = SparkEngine(
             EngineSettings(
                 cores=settings.cores or sensible_cores(),
@@ -99,14 +106,29 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
                 log=warehouse.spark_log,
                 lock_fd=lock.fd,
                 jars=jars,
+                java_options=archive.options() if archive else (),
             )
         )
         try:
-            run = _Run(pipeline, settings, warehouse, journal, engine, observer)
-            return run.execute(began)
+            report = _Run(pipeline, settings, warehouse, journal, engine, observer).execute(began)
+            if recorded and report.state == "completed":
+                _keep_classes(recorded, engine, observer)
+            return report
         finally:
-            engine.close()
+            if recorded:
+                # Nothing of the run is left to be done; the archive would take its time.
+                engine.close(patience=0)
+                recorded.discard()
+            else:
+                engine.close()
             shutil.rmtree(warehouse.scratch, ignore_errors=True)
+
+
+def _keep_classes(archive: ClassArchive, engine: SparkEngine, observer: RunObserver) -> None:
+    observer.phase("keeping Spark's classes, so that the next runs start faster (once; Ctrl-C skips it)")
+    with contextlib.suppress(KeyboardInterrupt):
+        if engine.close(patience=_LONGEST_ARCHIVING):
+            archive.keep()
 
 
 def _jars(pipeline: PipelineFolder, given: Path | None, java: JavaRuntime, observer: RunObserver) -> tuple[Path, ...]:

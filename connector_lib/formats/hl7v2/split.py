@@ -41,7 +41,7 @@ _AFTER_LINE_END: Final = (
 )
 _WITHIN_LINE: Final = (
     rb"(?<![\r\n\x0b\x1c].)(?<!\xef\xbb\xbf.)(?=(?:(?<=M)SH|(?<=[FB])HS)"
-    rb"(?P<separator>%(punctuation)s)(?:(?!(?P=separator))%(punctuation)s){3,5}(?P=separator))"
+    rb"(?P<separator>%(punctuation)s)(?!(?P<same>.)(?P=same))(?:(?!(?P=separator))%(punctuation)s){3,5}(?P=separator))"
     rb"(?:(?<=M)(?P<message_within_line>)|(?P<envelope_within_line>))"
 )
 """Behind the first letter of a header in the middle of a line, known by its separator and encoding characters."""

@@ -36,8 +36,8 @@ _LEFT_BEHIND = (
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """How to start Spark: ``cores`` and ``memory_mb`` to use, the folders, the lock that its JVM inherits, and ``jars``
-    to load besides its own.
+    """How to start Spark: ``cores`` and ``memory_mb`` to use, the folders, the lock that its JVM inherits, ``jars`` to
+    load besides its own, and further ``java_options``.
     """
 
     cores: int
@@ -49,6 +49,7 @@ class EngineSettings:
     log: Path
     lock_fd: int
     jars: tuple[Path, ...] = ()
+    java_options: tuple[str, ...] = ()
 
 
 class SparkEngine:
@@ -75,8 +76,10 @@ class SparkEngine:
             _end(self._jvm_process)
             raise
 
-    def close(self) -> None:
-        """Ends Spark and waits until its JVM is gone. May be called twice."""
+    def close(self, patience: float = 10) -> bool:
+        """Ends Spark and waits until its JVM is gone; one that is still there after ``patience`` seconds is killed. May
+        be called twice. Gives whether it ended by itself.
+        """
         from pyspark import SparkContext
         from pyspark.sql import SparkSession
 
@@ -97,11 +100,12 @@ class SparkEngine:
             # The JVM ends when its standard input does.
             self._jvm_process.stdin.close()
         try:
-            self._jvm_process.wait(timeout=10)
+            self._jvm_process.wait(timeout=patience)
         except subprocess.TimeoutExpired:
             self._jvm_process.kill()
             self._jvm_process.wait()
         self._log.close()
+        return self._jvm_process.returncode == 0
 
 
 def _start_jvm(settings: EngineSettings, log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -158,7 +162,7 @@ def _spark_options(settings: EngineSettings) -> dict[str, str]:
         "spark.driver.memory": f"{settings.memory_mb}m",
         # A local run is mostly start-up: without the second compiler it took 17 s of processor time instead of 31.
         "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 {collector}"
-        f" -Djava.io.tmpdir='{temporary}' -Dderby.system.home='{settings.metastore}'",
+        f" {' '.join(settings.java_options)} -Djava.io.tmpdir='{temporary}' -Dderby.system.home='{settings.metastore}'",
         "spark.local.dir": str(temporary),
         "spark.driver.host": loopback,
         "spark.driver.bindAddress": loopback,

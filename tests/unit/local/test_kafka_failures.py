@@ -94,6 +94,12 @@ LOST = (
             "java.lang.NoSuchMethodError: 'void org.apache.spark.sql.kafka010.KafkaSource.<init>()'",
             ["do not fit the Spark that is installed", "--jars"],
         ),
+        (f"{ERRORS}UnsupportedVersionException: no LIST_OFFSETS", ["is older than Spark's Kafka client can talk to"]),
+        (
+            "KafkaException: Received exception when fetching the next record from hl7-0. If needed, please seek past",
+            ["a record of the topic 'hl7' at kafka.example.org:9093 is damaged"],
+        ),
+        ("[DATA_SOURCE_NOT_FOUND] Failed to find the data source: kafka.", ["without the jars for it", "--jars DIR"]),
         ("java.lang.OutOfMemoryError: Java heap space", ["ran out of memory", "--memory", "maxOffsetsPerTrigger"]),
     ],
 )

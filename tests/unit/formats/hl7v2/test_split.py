@@ -212,7 +212,7 @@ def test_a_batch_may_follow_a_message_without_a_line_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"MSH", b"MSH|", b"MSH||||||", b"MSHA^~\\&A", b"see MSH-9", b"MSH|^~|x", b"MSH^~\\&|"]
+    "text", [b"MSH", b"MSH|", b"MSH||||||", b"MSHA^~\\&A", b"see MSH-9", b"MSH|^~|x", b"MSH^~\\&|", b"|MSH|^^^|"]
 )
 def test_only_a_whole_header_starts_a_message_in_the_middle_of_a_line(text: bytes) -> None:
     assert [piece.content for piece in split(A + text, run_together=True)] == [A + text]
