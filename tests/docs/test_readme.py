@@ -1,4 +1,4 @@
-"""Every command and every piece of Python in the README does what it says."""
+"""Every command and every piece of Python in the README does what it says, and the commands of docs/kinesis.md."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+KINESIS = (ROOT / "docs" / "kinesis.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def commands() -> list[str]:
-    return [line for block in blocks("sh") for line in block.splitlines() if line and not line.startswith("#")]
+def commands(text: str = README) -> list[str]:
+    return [line for block in blocks("sh", text) for line in block.splitlines() if line and not line.startswith("#")]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,17 @@ def test_the_commands_run_in_their_order_and_then_the_python(working_directory: 
         done = run([sys.executable, "-c", code], working_directory)
         assert done.returncode == 0, done.stderr
         assert done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_the_commands_of_the_page_on_kinesis_run_in_their_order(working_directory: Path) -> None:
+    shown = [line for line in commands(KINESIS) if line.startswith("connector-lib")]
+    assert len(shown) == 3
+    for line in shown:
+        done = run(shlex.split(line), working_directory)
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    assert "firehose/2026" in done.stdout
 
 
 @pytest.mark.slow

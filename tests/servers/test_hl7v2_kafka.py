@@ -228,22 +228,5 @@ def test_a_run_takes_what_was_there_when_it_began_and_the_next_takes_the_rest(
     topic.expect_each_message_once()
 
 
-def test_the_event_hubs_pipeline_logs_in_with_a_connection_string(kafka: KafkaBroker, tmp_path: Path) -> None:
-    topic = Topic(kafka, tmp_path)
-    topic.send("--messages", 100, "--seed", 9)
-    hub = {
-        "eventhub.namespace": "clinic",
-        "eventhub.name": topic.name,
-        "eventhub.servers": kafka.sasl_plaintext.servers,
-        "kafka.security.protocol": "SASL_PLAINTEXT",
-    }
-    where = ["--warehouse", str(topic.warehouse), "--jars", str(kafka.spark_jars), "--json"]
-    command = [*COMMAND, "run", str(PIPELINES / "hl7v2_event_hubs"), *settings(hub), *where]
-    written = topic.run_to_the_end(command, EVENTHUB_CONNECTION_STRING=kafka.secret)
-    assert (written["raw"], written["quarantine"]) == (100, 0)
-    assert len(topic.rows("raw", "hl7v2_event_hubs")) == 100
-    topic.expect_no_secret_anywhere()
-
-
 def test_every_kind_of_damage_was_sent(topic: Topic) -> None:
     assert {value["damage"] for value in topic.sent} == {"", *DAMAGES}
