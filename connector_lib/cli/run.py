@@ -26,9 +26,13 @@ Run a pipeline folder on this machine's Spark.
 
 Reads what is new in the sources since the last run, and keeps the tables in the warehouse folder.
 
-Example: connector-lib run pipelines/hl7v2_files --set source.storage_path=/data/hl7
+\b
+Example: connector-lib run pipelines/hl7v2_files \\
+    --set source.storage_path=/data/hl7
 
-Example: connector-lib run pipelines/hl7v2_kafka --set kafka.servers=127.0.0.1:9092 --set kafka.topic=hl7
+\b
+Example: connector-lib run pipelines/hl7v2_kafka \\
+    --set kafka.servers=127.0.0.1:9092 --set kafka.topic=hl7
 """
 _SHORT_KINDS: Final = {"streaming table": "stream", "materialized view": "view"}
 _STOPPED: Final = """\
@@ -113,13 +117,16 @@ def register(app: typer.Typer) -> None:
         return 0 if report.state == "completed" else 1
 
 
+_NAMES_OF_PATHS = ("_path", ".path", ".location")
+
+
 def _settings(given: list[str]) -> dict[str, str]:
     settings: dict[str, str] = {}
     for entry in given:
         key, equals, value = entry.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"--set '{entry}' is not KEY=VALUE", hint="--set source.storage_path=/data/hl7")
-        settings[key.strip()] = _absolute(value) if key.strip().endswith("_path") else value
+        settings[key.strip()] = _absolute(value) if key.strip().endswith(_NAMES_OF_PATHS) else value
     return settings
 
 

@@ -15,7 +15,7 @@ from connector_lib.project.pipeline import PipelineFolder
 
 __all__ = ["check_source_paths"]
 
-_SOURCE_PATH = r"source\.[\w.]*_path"
+_SOURCE_PATH = r"(source|s3)\.([\w.]*[._])?path"
 # What stands below one of these may never be asked for.
 _CONDITIONAL = (ast.If, ast.IfExp, ast.BoolOp, ast.Try, ast.For, ast.While, ast.Match, ast.comprehension, ast.Lambda)
 
@@ -25,7 +25,7 @@ def check_source_paths(pipeline: PipelineFolder) -> None:
     there.
 
     A setting that the transformation files ask for by ``required_setting``, under no condition, must have a value.
-    Paths are the settings whose name begins with ``source.`` and ends in ``_path``, and no others: which of the others
+    Paths are the settings whose name begins with ``source.`` or ``s3.`` and ends in ``path``, and no others: which of the others
     are paths is known only when the files run. A value that is a path on this machine, or a ``file:`` URI, must exist;
     patterns and other URIs are passed over.
     """

@@ -1,4 +1,4 @@
-"""The pipelines hl7v2_kafka and hl7v2_event_hubs from a topic to tables, as their users run them."""
+"""The pipeline hl7v2_kafka from a topic to tables, as its users run it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
 ALL_ROWS = 10_000_000
+HEADERS = {"from": b"here", "binary": b"\x00\xff"}
 ONE_MESSAGE = "plain-cr-utf-8"
 """The form of a value that is one message."""
 PLACE = ("kafka_topic", "kafka_partition", "kafka_offset", "_message_index")
@@ -71,6 +72,16 @@ class Topic:
         done = subprocess.run(self.send_command(manifest, *arguments), capture_output=True, text=True, timeout=200)
         assert done.returncode == 0, done.stderr
         self.sent += [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+
+    def send_with_headers(self, *values: bytes | None) -> None:
+        for value in values:
+            key = f"header-{len(self.sent)}"
+            [(partition, offset)] = self.kafka.produce(self.name, [value], keys=[key.encode()], headers=HEADERS)
+            known = {"partition": partition, "offset": offset, "key": key, "form": "", "damage": "", "headers": True}
+            readable = value is not None
+            self.sent.append(
+                known | {"bytes": value and len(value), "messages": +readable, "unreadable": +(not readable)}
+            )
 
     def run_command(self, listener: Listener, **more: object) -> list[str]:
         login = {"kafka.user": listener.user, "kafka.security.protocol": "SASL_PLAINTEXT"} if listener.user else {}
@@ -125,6 +136,7 @@ def topic(kafka: KafkaBroker, tmp_path_factory: pytest.TempPathFactory) -> Itera
     topic.send("--messages", 1500, "--seed", 2)
     topic.send("--messages", 1000, "--seed", 3, "--messages-per-value", 7, "--form", "batch-lf-8859-1")
     topic.send("--messages", 500, "--seed", 4, "--form", "mllp-cr-utf-8", "--tombstones", 20, "--damage", "all")
+    topic.send_with_headers(b"MSH|^~\\&|LAB||||20260102030405||ADT^A01|H1|P|2.5\rPID|1||12\r", None)
     topic.run(kafka.sasl_plaintext)
     yield topic
     topic.expect_no_secret_anywhere()
@@ -158,10 +170,17 @@ def test_raw_carries_key_and_time_of_the_record(topic: Topic) -> None:
         assert row["kafka_timestamp"] is not None
 
 
+def test_raw_and_quarantine_carry_the_headers_of_the_record(topic: Topic) -> None:
+    rows = [row for table in ("raw", "quarantine") for row in topic.rows(table) if "headers" in topic.sent_at(row)]
+    assert len(rows) == 2
+    for row in rows:
+        assert {header["key"]: header["value"] for header in row["kafka_headers"]} == HEADERS
+
+
 def test_a_tombstone_is_one_quarantine_row_that_says_so(topic: Topic) -> None:
     rows = [row for row in topic.rows("quarantine") if "tombstone" in row["reason"]]
     tombstones = [value for value in topic.sent if value["bytes"] is None]
-    assert len(rows) == len(tombstones) == 20
+    assert len(rows) == len(tombstones) == 21
     assert all(row["content"] is None and row["_message_index"] == 0 for row in rows)
 
 
@@ -192,9 +211,12 @@ def test_a_killed_run_goes_on_where_it_was_while_messages_keep_coming(kafka: Kaf
     topic = Topic(kafka, tmp_path)
     topic.send("--messages", 2500, "--seed", 1)
     sending = threading.Thread(target=topic.send, args=("--messages", 6000, "--seed", 2))
-    command = topic.run_command(kafka.plaintext, maxOffsetsPerTrigger=500)
+    command = topic.run_command(kafka.sasl_plaintext, maxOffsetsPerTrigger=500)
     data = topic.warehouse / "tables"
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
+    environment = {**os.environ, "KAFKA_PASSWORD": kafka.sasl_plaintext.password}
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+    ) as started:
         assert started.stderr is not None
         for line in started.stderr:
             if "running" in line:
@@ -205,12 +227,14 @@ def test_a_killed_run_goes_on_where_it_was_while_messages_keep_coming(kafka: Kaf
         assert started.poll() is None, "the run was over before it could be killed"
         os.kill(started.pid, signal.SIGKILL)
     sending.join()
+    topic.expect_no_secret_anywhere()
 
-    written = topic.run(kafka.plaintext, maxOffsetsPerTrigger=3000)
+    written = topic.run(kafka.sasl_plaintext, maxOffsetsPerTrigger=3000)
 
     assert written["raw"] > 0
     assert sum(value["messages"] for value in topic.sent) == 8500
     topic.expect_each_message_once()
+    topic.expect_no_secret_anywhere()
 
 
 def test_a_run_takes_what_was_there_when_it_began_and_the_next_takes_the_rest(

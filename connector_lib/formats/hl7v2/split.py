@@ -39,20 +39,22 @@ _AFTER_LINE_END: Final = (
     rb"(?:\xef\xbb\xbf)?(?=(?:(?P<message>MSH)|(?P<envelope>[FB](?:HS|TS)))(?:%(punctuation)s|[\r\n]|%(end)s))"
     rb"|(?P<frame_end>(?<=\x1c)(?=[\r\n\x0b]|%(end)s))"
 )
-_WITHIN_LINE: Final = (
-    rb"(?<![\r\n\x0b\x1c].)(?<!\xef\xbb\xbf.)(?=(?:(?<=M)SH|(?<=[FB])HS)"
-    rb"(?P<separator>%(punctuation)s)(?!(?P<same>.)(?P=same))(?:(?!(?P=separator))%(punctuation)s){3,5}(?P=separator))"
-    rb"(?:(?<=M)(?P<message_within_line>)|(?P<envelope_within_line>))"
+_SEPARATORS: Final = (
+    rb"(?P<%(prefix)s_separator>%(punctuation)s)(?!(?P<%(prefix)s_same>.)(?P=%(prefix)s_same))"
+    rb"(?:(?!(?P=%(prefix)s_separator))%(punctuation)s){1,5}(?:(?P=%(prefix)s_separator)|[\r\n])"
 )
-"""Behind the first letter of a header in the middle of a line, known by its separator and encoding characters."""
+"""A field separator, encoding characters, and the separator again, or the end of the line."""
+_WITHIN_LINE: Final = (
+    rb"(?<![\r\n\x0b\x1c].)(?:"
+    rb"(?<=\xef)\xbb\xbf(?=(?:MSH|[FB]HS)%(marked)s)(?:(?=M)(?P<marked_message>)|(?P<marked_envelope>))"
+    rb"|(?<!\xef\xbb\xbf.)(?=(?:(?<=M)SH|(?<=[FB])HS)%(plain)s)(?:(?<=M)(?P<plain_message>)|(?P<plain_envelope>)))"
+)
+"""A header in the middle of a line, behind its first letter or the first byte of its byte order mark."""
 _KINDS: Final[dict[str | None, Kind]] = {
-    "message": "message",
-    "message_within_line": "message",
-    "envelope": "envelope",
-    "envelope_within_line": "envelope",
+    **dict.fromkeys(("message", "plain_message", "marked_message"), "message"),
+    **dict.fromkeys(("envelope", "plain_envelope", "marked_envelope"), "envelope"),
 }
 """What begins behind a boundary; behind all others nothing that is known."""
-_WITHIN_LINE_GROUPS: Final = frozenset({"message_within_line", "envelope_within_line"})
 
 
 class _Boundaries(NamedTuple):
@@ -62,16 +64,22 @@ class _Boundaries(NamedTuple):
     at_end: re.Pattern[bytes]
 
 
-def _boundaries(pattern: bytes) -> _Boundaries:
+def _boundaries(starts: bytes, pattern: bytes) -> _Boundaries:
     """A line end, or a block start or end of MLLP, and what stands behind it. One set of characters comes first: the
     regular expression engine then skips to the next of them."""
-    within, at_end = (re.compile(pattern % {b"punctuation": _PUNCTUATION, b"end": end}) for end in (rb"(?!)", rb"\Z"))
-    return _Boundaries(within, at_end)
+
+    def compiled(end: bytes) -> re.Pattern[bytes]:
+        known = {b"punctuation": _PUNCTUATION, b"end": end}
+        marked, plain = (_SEPARATORS % {**known, b"prefix": prefix} for prefix in (b"marked", b"plain"))
+        return re.compile(starts + pattern % {**known, b"marked": marked, b"plain": plain})
+
+    return _Boundaries(compiled(rb"(?!)"), compiled(rb"\Z"))
 
 
-_AT_LINE_STARTS: Final = _boundaries(rb"[\r\n\x0b\x1c](?:" + _AFTER_LINE_END + rb")")
+_AT_LINE_STARTS: Final = _boundaries(rb"[\r\n\x0b\x1c]", rb"(?:" + _AFTER_LINE_END + rb")")
 _RUN_TOGETHER: Final = _boundaries(
-    rb"[\r\n\x0b\x1cMFB](?:(?<=[\r\n\x0b\x1c])(?:" + _AFTER_LINE_END + rb")|(?<=[MFB])" + _WITHIN_LINE + rb")"
+    rb"[\r\n\x0b\x1c\xefMFB]",
+    rb"(?:(?<=[\r\n\x0b\x1c])(?:" + _AFTER_LINE_END + rb")|(?<=[\xefMFB])" + _WITHIN_LINE + rb")",
 )
 
 
@@ -98,8 +106,8 @@ def split(data: bytes | str, *, run_together: bool = False) -> Iterator[Piece]:
     """The pieces of a whole file or text. A ``str`` is taken apart as its UTF-8 bytes.
 
     With ``run_together`` a message or batch may also start in the middle of a line, where a segment name, a field
-    separator, encoding characters and the same separator stand (``MSH|^~\\&|``): so Firehose writes records that do not
-    end in a line end. Inside a value the separator would be an escape sequence.
+    separator, encoding characters and the same separator, or a line end, stand (``MSH|^~\\&|``): so Firehose writes
+    records that do not end in a line end. Inside a value the separator would be an escape sequence.
 
     >>> [piece.kind for piece in split(b"BHS|^~\\\\&|LAB\\rMSH|^~\\\\&|LAB\\rPID|1\\rBTS|1\\r")]
     ['envelope', 'message', 'envelope']
@@ -205,7 +213,8 @@ def _split_chunks(chunks: Iterator[bytes], charset: str, base: int, boundaries: 
 
 
 def _next_start(match: re.Match[bytes]) -> int:
-    return match.start() if match.lastgroup in _WITHIN_LINE_GROUPS else match.end()
+    # Behind a plain header's first letter the match is one byte into it.
+    return match.start() if match.lastgroup in ("plain_message", "plain_envelope") else match.end()
 
 
 def _pieces_of(kind: Kind, index: int, offset: int, content: bytes, charset: str) -> Iterator[Piece]:

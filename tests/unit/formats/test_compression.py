@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import pytest
 from hypothesis import given
@@ -48,3 +49,14 @@ def test_content_beyond_the_limit_is_refused_without_being_read_whole() -> None:
     with pytest.raises(ParseError, match="more than 1,000 bytes"):
         decompressed(bomb, 1_000)
     assert len(decompressed(bomb, 10_000_000)) == 10_000_000
+
+
+def test_a_file_of_very_many_small_members_is_read_in_the_time_of_its_size() -> None:
+    def seconds(members: int) -> float:
+        content = gzip.compress(b"MSH|^~") * members
+        started = time.process_time()
+        assert len(decompressed(content)) == 6 * members
+        return time.process_time() - started
+
+    few = min(seconds(2_000) for _ in range(3))
+    assert min(seconds(40_000) for _ in range(2)) < 20 * few * 4

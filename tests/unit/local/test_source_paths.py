@@ -18,6 +18,7 @@ storage: file:///tmp/example
 configuration:
   source.storage_path: ""
   source.file_pattern: "*.hl7"
+  s3.kinesis.path: ""
   target.storage_path: /nowhere/out
 libraries:
   - glob: {include: transformations/**}
@@ -69,6 +70,12 @@ def test_a_file_uri_is_a_path(folder: Path, tmp_path: Path) -> None:
     check_source_paths(pipeline(folder, (tmp_path / "hl7 in").as_uri()))
     with pytest.raises(UsageError, match=f"does not exist: {tmp_path / 'hl7 out'}"):
         check_source_paths(pipeline(folder, (tmp_path / "hl7 out").as_uri()))
+
+
+def test_a_folder_of_firehose_files_that_does_not_exist_is_named_too(folder: Path, tmp_path: Path) -> None:
+    (folder / "transformations" / "source.py").write_text('required_setting("s3.kinesis.path")\n')
+    with pytest.raises(UsageError, match=r"the folder of 's3\.kinesis\.path' does not exist"):
+        check_source_paths(load_pipeline_folder(folder, {"s3.kinesis.path": str(tmp_path / "firehose")}))
 
 
 @pytest.mark.parametrize("path", ["s3a://bucket/in", "abfss://a@b.dfs.core.windows.net/in", "/nowhere/2026-*"])

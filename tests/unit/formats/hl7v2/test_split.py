@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from itertools import chain, repeat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector_lib import split_batch
 from connector_lib.formats.hl7v2.split import Piece, split, split_stream
@@ -212,7 +214,7 @@ def test_a_batch_may_follow_a_message_without_a_line_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"MSH", b"MSH|", b"MSH||||||", b"MSHA^~\\&A", b"see MSH-9", b"MSH|^~|x", b"MSH^~\\&|", b"|MSH|^^^|"]
+    "text", [b"MSH", b"MSH|", b"MSH||||||", b"MSHA^~\\&A", b"see MSH-9", b"MSH|^~x", b"MSH^~\\&|", b"|MSH|^^^|"]
 )
 def test_only_a_whole_header_starts_a_message_in_the_middle_of_a_line(text: bytes) -> None:
     assert [piece.content for piece in split(A + text, run_together=True)] == [A + text]
@@ -226,3 +228,23 @@ def test_messages_that_run_together_are_told_apart_wherever_a_chunk_ends(size: i
 
 def test_a_header_in_the_middle_of_a_line_starts_nothing_where_messages_do_not_run_together() -> None:
     assert [piece.content for piece in split(A + B)] == [A + B]
+
+
+@pytest.mark.parametrize(
+    "header", [b"MSH|^|", b"MSH|^~|", b"MSH|^~\\&|", b"MSH|^~\\&#|", b"MSH|^~\\&\rPID|1", b"MSH$%~\\&$"]
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_every_header_that_the_parser_reads_starts_a_message_that_runs_together(header: bytes, mark: bytes) -> None:
+    together = A + mark + header + mark + header
+    assert [piece.content for piece in split(together, run_together=True)] == [A, header, header]
+
+
+@given(
+    st.lists(
+        st.sampled_from([A, B, b"\xef\xbb\xbf" + A, A + b"\r", B + b"\r\n", b"MSH|^|", b"MSH|^~\\&\r"]), min_size=1
+    )
+)
+def test_any_messages_run_together_are_as_many_messages(records: list[bytes]) -> None:
+    pieces = list(split(b"".join(records), run_together=True))
+    expected = [record.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n") for record in records]
+    assert [piece.content for piece in pieces] == expected
