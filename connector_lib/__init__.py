@@ -1,4 +1,4 @@
-"""Healthcare messages, REST APIs and event streams as tables of declarative pipelines.
+"""HL7 v2 messages from files, Kafka, Event Hubs and Kinesis as tables of declarative pipelines.
 
 The doors that most callers need are here; each works without Spark but ``get_schema``, which is loaded when it is
 first asked for.

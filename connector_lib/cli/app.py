@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -14,9 +15,17 @@ import connector_lib
 from connector_lib import __version__
 from connector_lib.cli import doctor, hl7v2, run, sample, show
 from connector_lib.errors import ConnectorLibError, UsageError
+from connector_lib.redaction import masked, secrets_in_environment
 
 __all__ = ["run_command"]
 
+_HELP = """\
+HL7 v2 messages from files, Kafka, Event Hubs and Kinesis as tables.
+
+\b
+Example: connector-lib run pipelines/hl7v2_files \\
+    --set source.storage_path=/data/hl7
+"""
 _BUG = """\
 this is a bug in connector_lib {version}: {kind} in {place}
   please report it with the command that you typed; 'connector-lib --verbose ...' shows how it came about
@@ -28,8 +37,7 @@ def _build_app() -> typer.Typer:
     """The typer application with every command registered."""
     app = typer.Typer(
         name="connector-lib",
-        help="Healthcare messages, REST APIs and event streams as tables.\n\n"
-        "Example: connector-lib run pipelines/hl7v2_files --set source.storage_path=/data/hl7",
+        help=_HELP,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
@@ -46,7 +54,7 @@ def _build_app() -> typer.Typer:
             bool, typer.Option("--verbose", help="Where something fails, show where in the code.")
         ] = False,
     ) -> None:
-        """Healthcare messages, REST APIs and event streams as tables."""
+        """HL7 v2 messages from files, Kafka, Event Hubs and Kinesis as tables."""
 
     for group in (run, show, doctor, hl7v2, sample):
         group.register(app)
@@ -65,7 +73,7 @@ def run_command(arguments: list[str]) -> int:
         code = _STOPPED
     except ConnectorLibError as error:
         if verbose:
-            traceback.print_exc()
+            sys.stderr.write(_trace())
         sys.stderr.write(f"error: {error}\n")
         return 2 if isinstance(error, UsageError) else 1
     except SystemExit as ended:
@@ -80,13 +88,18 @@ def run_command(arguments: list[str]) -> int:
             show()
             return 2
         if verbose:
-            traceback.print_exc()
+            sys.stderr.write(_trace())
         sys.stderr.write(_BUG.format(version=__version__, kind=type(error).__name__, place=_place(error)))
         return 3
     if code == _STOPPED:
         # Some versions of typer make an exit code of Ctrl-C, others an exception.
         sys.stderr.write("stopped by Ctrl-C\n")
     return code if isinstance(code, int) else 0
+
+
+def _trace() -> str:
+    """How the exception that is handled came about. Causes of it may say what no message of ours does."""
+    return masked(traceback.format_exc(), secrets_in_environment(os.environ))
 
 
 def _place(error: BaseException) -> str:

@@ -49,9 +49,12 @@ _WHAT = (
 )
 _HL7V2_HELP = f"""Write synthetic HL7 v2 messages: as batch files, or as values of a Kafka topic.
 
+\b
 Example: connector-lib sample hl7v2 --messages 200 --seed 1 --out hl7_in
 
-Example: connector-lib sample hl7v2 --messages 10000 --kafka 127.0.0.1:9092 --topic hl7
+\b
+Example: connector-lib sample hl7v2 --messages 10000 \\
+    --kafka 127.0.0.1:9092 --topic hl7
 
 {_WHAT}
 
@@ -59,11 +62,16 @@ Example: connector-lib sample hl7v2 --messages 10000 --kafka 127.0.0.1:9092 --to
 
 A topic gets one message a value, in UTF-8, unless --form and --messages-per-value say otherwise; the key is the
 control id (MSH-10) of the value's first message. Every value is confirmed by the servers, or the command fails and
-says how many were. For Azure Event Hubs, with the connection string in the environment variable EVENT_HUBS:
+says how many were. For Azure Event Hubs, with the connection string in the environment variable
+EVENTHUB_CONNECTION_STRING. The connection string needs the right to send.
 
-connector-lib sample hl7v2 --kafka NAMESPACE.servicebus.windows.net:9093 --topic hl7
---kafka-option security.protocol=SASL_SSL --kafka-option sasl.mechanism=PLAIN
---kafka-option 'sasl.username=$ConnectionString' --kafka-option 'sasl.password=${{EVENT_HUBS}}'
+\b
+connector-lib sample hl7v2 --topic hl7 \\
+    --kafka NAMESPACE.servicebus.windows.net:9093 \\
+    --kafka-option security.protocol=SASL_SSL \\
+    --kafka-option sasl.mechanism=PLAIN \\
+    --kafka-option 'sasl.username=$ConnectionString' \\
+    --kafka-option 'sasl.password=${{EVENTHUB_CONNECTION_STRING}}'
 """
 
 
@@ -75,6 +83,7 @@ def register(app: typer.Typer) -> None:
     def sample() -> None:
         """Write synthetic data.
 
+        \b
         Example: connector-lib sample hl7v2 --messages 200 --seed 1 --out hl7_in
         """
 

@@ -20,7 +20,10 @@ __all__ = ["KafkaOptions", "deliveries_into", "kafka_options", "print_topic_summ
 
 _VARIABLE: Final = re.compile(r"\$\{([^{}]*)\}")
 _SECRET: Final = re.compile(r"(password|secret|secret\.id|jaas\.config|oauthbearer\.config|key\.pem)$")
-"""The options of librdkafka whose values are secrets (CONFIGURATION.md)."""
+"""The options of librdkafka whose values are secrets (CONFIGURATION.md).
+
+Fewer than the names whose values are masked: the address of a server of tokens may be written down.
+"""
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 

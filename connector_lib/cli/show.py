@@ -25,7 +25,9 @@ Print rows of a table that a local run made; without TABLE, the names of the tab
 
 Reads the files that Spark has committed, without starting it.
 
-Example: connector-lib show observations --columns code_text,value,units --limit 5
+\b
+Example: connector-lib show observations \\
+    --columns code_text,value,units --limit 5
 """
 _NARROWEST: Final = 12
 """Signs that a value is given at least before the table is turned upright."""
@@ -36,7 +38,14 @@ def register(app: typer.Typer) -> None:
 
     @app.command("show", help=_HELP, short_help="Print rows of a table that a local run made.")
     def show(
-        table: Annotated[str | None, typer.Argument(metavar="TABLE", help="The table, such as 'observations'.")] = None,
+        table: Annotated[
+            str | None,
+            typer.Argument(
+                metavar="TABLE",
+                help="The table, such as 'observations', or 'hl7v2_kafka.observations' of a pipeline with a "
+                "'database:'.",
+            ),
+        ] = None,
         warehouse: Annotated[
             Path,
             typer.Option("--warehouse", metavar="DIR", help="The folder that the run kept its tables in."),

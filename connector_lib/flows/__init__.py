@@ -3,6 +3,7 @@
 ``runtime``         where it runs, the settings and secrets it was given, the tables it reads
 ``files``           new files of a folder as a stream
 ``events``          records of Kafka and Azure Event Hubs as a stream
+``event_options``   which options such a stream takes, and what their values have to be
 ``event_logins``    how such a stream logs in
 ``expectations``    rules for rows: warn, drop, fail, quarantine
 """

@@ -87,20 +87,25 @@ def kafka_login() -> PasswordLogin | None:
     """The login that the settings ``kafka.*`` ask for; None where ``kafka.user`` is not set. For module level.
 
     The password is the secret ``kafka.secretKey`` (``kafka-password`` by default) of the scope ``kafka.secretScope``;
-    outside Databricks the environment variable ``KAFKA_PASSWORD``. ``kafka.sasl.mechanism`` is PLAIN by default.
+    outside Databricks the environment variable ``KAFKA_PASSWORD``. Where Spark hides settings with ``secret`` in their
+    name, ``kafka.scopeEntry`` and ``kafka.scope`` take the place of the two
+    (:func:`~connector_lib.flows.runtime.setting`). ``kafka.sasl.mechanism`` is PLAIN by default.
 
     Raises :class:`~connector_lib.errors.ConfigurationError` as :func:`~connector_lib.flows.runtime.secret` does, and
     for an unknown mechanism.
+
+    ::
+
+        # configuration: {kafka.user: hl7-reader, kafka.secretScope: hl7}
+        from connector_lib.flows.event_logins import kafka_login
+
+        LOGIN = kafka_login()
+        print(LOGIN)  # PasswordLogin(user='hl7-reader', password=SecretStr('**********'), mechanism='PLAIN')
     """
     user = setting("kafka.user")
     if user is None:
         return None
-    password = secret(
-        setting("kafka.secretScope"),
-        setting("kafka.secretKey", "kafka-password"),
-        "KAFKA_PASSWORD",
-        option="kafka.secretScope",
-    )
+    password = _secret_of("kafka", "kafka-password", "KAFKA_PASSWORD")
     return PasswordLogin(user, password, setting("kafka.sasl.mechanism", "PLAIN"))
 
 
@@ -113,19 +118,28 @@ def event_hubs_login() -> Login:
     - neither: a connection string: the secret ``eventhub.secretKey`` (``eventhub-connection-string``) of
       ``eventhub.secretScope``, or the environment variable ``EVENTHUB_CONNECTION_STRING``
 
+    Where Spark hides settings with ``secret`` in their name, ``eventhub.scopeEntry`` and ``eventhub.scope`` take the
+    place of ``eventhub.secretKey`` and ``eventhub.secretScope`` (:func:`~connector_lib.flows.runtime.setting`).
+
     Raises :class:`~connector_lib.errors.ConfigurationError` as :func:`~connector_lib.flows.runtime.secret` does, and
     for settings that contradict each other or do not work here.
+
+    ::
+
+        # configuration: {eventhub.secretScope: hl7}
+        from connector_lib.flows.event_logins import event_hubs_login
+
+        LOGIN = event_hubs_login()
+        print(LOGIN)  # PasswordLogin(user='$ConnectionString', password=SecretStr('**********'), mechanism='PLAIN')
     """
     credential, client_id, tenant_id = (
         setting(f"eventhub.{name}") for name in ("serviceCredential", "clientId", "tenantId")
     )
     if credential is not None:
-        _check_service_credential(client_id)
+        _check_service_credential(client_id, tenant_id)
         return ServiceCredential(credential)
-    scope = setting("eventhub.secretScope")
     if client_id is None and tenant_id is None:
-        key = setting("eventhub.secretKey", "eventhub-connection-string")
-        text = secret(scope, key, "EVENTHUB_CONNECTION_STRING", option="eventhub.secretScope")
+        text = _secret_of("eventhub", "eventhub-connection-string", "EVENTHUB_CONNECTION_STRING")
         return PasswordLogin(CONNECTION_STRING_USER, text)
     if client_id is None or tenant_id is None:
         missing = "eventhub.clientId" if client_id is None else "eventhub.tenantId"
@@ -133,14 +147,27 @@ def event_hubs_login() -> Login:
             f"the setting '{missing}' is missing: a login by Microsoft Entra ID needs tenant and client",
             hint=where_to_write(missing),
         )
-    key = setting("eventhub.secretKey", "eventhub-client-secret")
-    return EntraLogin(tenant_id, client_id, secret(scope, key, "EVENTHUB_CLIENT_SECRET", option="eventhub.secretScope"))
+    client_secret = _secret_of("eventhub", "eventhub-client-secret", "EVENTHUB_CLIENT_SECRET")
+    return EntraLogin(tenant_id, client_id, client_secret)
 
 
-def _check_service_credential(client_id: str | None) -> None:
-    if client_id is not None:
+def _secret_of(group: str, default_key: str, environment_variable: str) -> SecretStr:
+    """The secret that the settings ``group.secretScope`` and ``group.secretKey``, or their second names, tell."""
+    option, second_option = f"{group}.secretScope", f"{group}.scope"
+    return secret(
+        setting(option, second_name=second_option),
+        setting(f"{group}.secretKey", default_key, second_name=f"{group}.scopeEntry"),
+        environment_variable,
+        option=option,
+        second_option=second_option,
+    )
+
+
+def _check_service_credential(client_id: str | None, tenant_id: str | None) -> None:
+    if client_id is not None or tenant_id is not None:
+        other = "eventhub.tenantId" if client_id is None else "eventhub.clientId"
         raise ConfigurationError(
-            "'eventhub.serviceCredential' and 'eventhub.clientId' are two ways to log in", hint="keep one of them"
+            f"'eventhub.serviceCredential' and '{other}' are two ways to log in", hint="keep one of them"
         )
     if not on_databricks():
         raise ConfigurationError(
@@ -153,6 +180,12 @@ def login_options(login: Login | None, host: str) -> dict[str, str]:
     """``login`` as options of Spark's Kafka source; ``host`` is what a token is asked for. Empty without a login.
 
     What comes out holds the secret in plain text: it goes to Spark and nowhere else.
+
+    >>> options = login_options(PasswordLogin("lab", SecretStr("hush"), "SCRAM-SHA-512"), "a.example.org:9093")
+    >>> options["kafka.sasl.mechanism"]
+    'SCRAM-SHA-512'
+    >>> print(options["kafka.sasl.jaas.config"])
+    org.apache.kafka.common.security.scram.ScramLoginModule required username="lab" password="hush";
     """
     if login is None:
         return {}

@@ -8,8 +8,9 @@ What holds on both sides:
 - Records of transactions that were not committed are not read.
 - A record without a value (a tombstone), or with an empty one, is a row that says so.
 
-What differs: on Databricks the Kafka client has another package name, and its own time limits stay. Elsewhere they are
-shorter, so that a server that does not answer ends a run within about a minute.
+What differs: on Databricks the Kafka client has another package name, and for Kafka its own time limits stay.
+Elsewhere they are shorter, so that a server that does not answer ends a run within about a minute. Event Hubs has the
+limits that Microsoft recommends, on both sides.
 
 Records of Kinesis come by Firehose as files: :func:`~connector_lib.flows.files.read_files`.
 
@@ -20,10 +21,8 @@ https://docs.databricks.com/aws/en/connect/streaming/kafka/.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from pyspark.sql import DataFrame
@@ -31,9 +30,18 @@ from pyspark.sql import functions as F
 
 from connector_lib.errors import ConfigurationError
 from connector_lib.flows.event_logins import Login, ServiceCredential, login_options
-from connector_lib.flows.runtime import active_session, on_databricks, setting, where_to_write
+from connector_lib.flows.event_options import (
+    SETTINGS,
+    check_options,
+    check_protocol,
+    check_servers,
+    check_topics,
+    instead_of,
+    merged_options,
+)
+from connector_lib.flows.runtime import active_session, on_databricks, setting
 
-__all__ = ["EMPTY_VALUE", "TOMBSTONE", "read_event_hubs", "read_kafka", "stream_options"]
+__all__ = ["EMPTY_VALUE", "TIME_LIMITS", "TOMBSTONE", "read_event_hubs", "read_kafka", "stream_options"]
 
 TOMBSTONE = "the record has no value (a tombstone)"
 """Why a record has no content."""
@@ -42,25 +50,28 @@ EMPTY_VALUE = "the record's value is empty"
 
 _EVENT_HUBS_DOMAIN = "servicebus.windows.net"
 _EVENT_HUBS_PORT = 9093
-_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_HARMLESS = re.compile(r"[\w.:,/\[\]* -]{1,100}")
-_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-_FIXED = ("kafka.bootstrap.servers", "subscribe", "subscribePattern", "assign", "includeHeaders")
 _DEFAULTS: Final[Mapping[str, str]] = {
     "includeHeaders": "true",
     "startingOffsets": "earliest",
     "failOnDataLoss": "true",
 }
-# Spark asks for offsets `numRetries` times, each time for as long as the client tries. With the client's own limits
-# that is four minutes for a server that is not there.
-_TIME_LIMITS: Final[Mapping[str, str]] = {
+TIME_LIMITS: Final[Mapping[str, str]] = {
     "kafka.default.api.timeout.ms": "12000",
     "kafka.request.timeout.ms": "8000",
     "kafka.socket.connection.setup.timeout.ms": "5000",
     "kafka.socket.connection.setup.timeout.max.ms": "10000",
     "fetchOffset.numRetries": "2",
     "kafkaConsumer.pollTimeoutMs": "60000",
+}
+"""Options that end the wait for servers which do not answer, outside Databricks. Spark asks for offsets ``numRetries``
+times, each time for as long as the client tries: with the client's own limits that is four minutes."""
+# Event Hubs does not support request.timeout.ms below 20 s, and closes connections that were idle for four minutes:
+# https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations. A request may last as long as its call.
+_EVENT_HUBS_LIMITS: Final[Mapping[str, str]] = {
+    "kafka.request.timeout.ms": "60000",
+    "kafka.default.api.timeout.ms": "60000",
+    "kafka.metadata.max.age.ms": "180000",
+    "kafka.connections.max.idle.ms": "180000",
 }
 
 
@@ -99,13 +110,14 @@ def read_kafka(
             topic = required_setting("kafka.topic")
             return read_kafka(required_setting("kafka.servers"), topic, login=LOGIN, options=stream_options())
     """
-    chosen = dict(options or {})
-    _check_servers(servers, "kafka.servers")
-    _check_topics(topic, "kafka.topic")
-    _check_options(chosen)
+    chosen = options or {}
+    check_servers(servers, "kafka.servers")
+    check_topics(topic, "kafka.topic")
+    check_options(chosen)
+    defaults = {"kafka.isolation.level": "read_committed"}
     if login is None:
-        chosen.setdefault("kafka.security.protocol", "PLAINTEXT")
-    return _read(servers, topic, login, {"kafka.isolation.level": "read_committed", **chosen}, host=servers)
+        defaults["kafka.security.protocol"] = "PLAINTEXT"
+    return _read(servers, topic, login, merged_options(defaults, chosen), host=servers)
 
 
 def read_event_hubs(
@@ -127,7 +139,8 @@ def read_event_hubs(
     login : see :func:`~connector_lib.flows.event_logins.event_hubs_login`.
     servers : ``host:port`` instead of the namespace's port 9093, such as those of the Event Hubs emulator (setting
         ``eventhub.servers``).
-    options : as in :func:`read_kafka`. The security protocol is SASL_SSL.
+    options : as in :func:`read_kafka`. The security protocol is SASL_SSL. Time limits are those that Microsoft
+        recommends for Kafka clients.
 
     Raises :class:`~connector_lib.errors.ConfigurationError` as :func:`read_kafka` does.
 
@@ -140,18 +153,18 @@ def read_event_hubs(
             name = required_setting("eventhub.name")
             return read_event_hubs(required_setting("eventhub.namespace"), name, login=LOGIN)
     """
-    chosen = dict(options or {})
+    chosen = options or {}
     host = namespace if "." in namespace else f"{namespace}.{_EVENT_HUBS_DOMAIN}"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", namespace):
         raise ConfigurationError(
-            f"'eventhub.namespace' must be the name of a namespace{_instead_of(namespace)}",
+            f"'eventhub.namespace' must be the name of a namespace{instead_of(namespace)}",
             hint=f"without 'sb://' and without a port, such as 'mynamespace' or 'mynamespace.{_EVENT_HUBS_DOMAIN}'",
         )
     address = servers or f"{host}:{_EVENT_HUBS_PORT}"
-    _check_servers(address, "eventhub.servers")
-    _check_topics(name, "eventhub.name")
-    _check_options(chosen)
-    return _read(address, name, login, chosen, host=host)
+    check_servers(address, "eventhub.servers")
+    check_topics(name, "eventhub.name")
+    check_options(chosen)
+    return _read(address, name, login, merged_options(_EVENT_HUBS_LIMITS, chosen), host=host)
 
 
 def stream_options() -> dict[str, str]:
@@ -160,24 +173,26 @@ def stream_options() -> dict[str, str]:
     ``startingOffsets``, ``failOnDataLoss``, ``maxOffsetsPerTrigger``, ``minPartitions``, ``groupIdPrefix``,
     ``kafka.max.poll.records``, ``kafka.security.protocol``, ``kafka.ssl.truststore.location`` and
     ``kafka.ssl.truststore.type``. One that is absent or blank is left out.
+
+    ::
+
+        # configuration: {maxOffsetsPerTrigger: "100000", startingOffsets: ""}
+        from connector_lib.flows.events import stream_options
+
+        print(stream_options())  # {'maxOffsetsPerTrigger': '100000'}
     """
-    values = {name: setting(name) for name in _FORMS}
+    values = {name: setting(name) for name in SETTINGS}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _read(servers: str, topic: str, login: Login | None, options: Mapping[str, str], *, host: str) -> DataFrame:
     # A service credential brings its protocol along.
     protocol = {} if isinstance(login, ServiceCredential) else {"kafka.security.protocol": "SASL_SSL"}
-    everything = {
-        **_DEFAULTS,
-        **({} if on_databricks() else _TIME_LIMITS),
-        **protocol,
-        **options,
-        "kafka.bootstrap.servers": servers,
-        "subscribe": topic,
-    }
-    _check_protocol(everything.get("kafka.security.protocol"), login)
-    return _rows({**everything, **login_options(login, host)})
+    limits = {} if on_databricks() else TIME_LIMITS
+    what = {"kafka.bootstrap.servers": servers, "subscribe": topic}
+    everything = merged_options(_DEFAULTS, limits, protocol, options, what)
+    check_protocol(everything.get("kafka.security.protocol"), login)
+    return _rows(merged_options(everything, login_options(login, host)))
 
 
 def _rows(options: Mapping[str, str]) -> DataFrame:
@@ -204,100 +219,3 @@ def _rows(options: Mapping[str, str]) -> DataFrame:
             .alias("problem"),
         )
     )
-
-
-def _check_servers(servers: str, option: str) -> None:
-    for server in servers.split(","):
-        found = _SERVER.fullmatch(server.strip())
-        if found is None or not 0 < int(found[1]) < 65536:
-            raise ConfigurationError(
-                f"'{option}' must be host:port, or several with commas between them{_instead_of(servers)}",
-                hint=where_to_write(option),
-            )
-
-
-def _check_topics(topics: str, option: str) -> None:
-    for topic in topics.split(","):
-        if not _TOPIC.fullmatch(topic.strip()):
-            raise ConfigurationError(
-                f"'{option}' must be the name of a topic, or several with commas between them{_instead_of(topics)}",
-                hint="a name has letters, digits, '.', '_' and '-', at most 249 of them",
-            )
-
-
-def _check_options(options: Mapping[str, str]) -> None:
-    for name, value in options.items():
-        if name in _FIXED:
-            raise ConfigurationError(f"the option '{name}' is not for options=: it is what this function is told")
-        form = _FORMS.get(name)
-        if form is not None and not form.fits(value):
-            raise ConfigurationError(
-                f"the setting '{name}' must be {form.words}{_instead_of(value)}", hint=where_to_write(name)
-            )
-
-
-def _check_protocol(protocol: str | None, login: Login | None) -> None:
-    asks = protocol is not None and protocol.startswith("SASL_")
-    if asks and login is None:
-        raise ConfigurationError(
-            f"the setting 'kafka.security.protocol' is {protocol}, which is a login, and there is none",
-            hint=where_to_write("kafka.user"),
-        )
-    if protocol is not None and not asks and login is not None:
-        raise ConfigurationError(
-            f"the setting 'kafka.security.protocol' is {protocol}, by which nobody logs in, and a login is given",
-            hint="SASL_SSL, or SASL_PLAINTEXT without encryption",
-        )
-
-
-def _instead_of(value: str) -> str:
-    """What was given, for an error; nothing of what may hold a connection string or a password."""
-    return f", not '{value}'" if _HARMLESS.fullmatch(value) else ""
-
-
-def _is_count(value: str) -> bool:
-    return value.isascii() and value.isdigit() and int(value) > 0
-
-
-def _is_flag(value: str) -> bool:
-    return value in ("true", "false")
-
-
-def _is_protocol(value: str) -> bool:
-    return value in _PROTOCOLS
-
-
-def _is_offsets(value: str) -> bool:
-    if value in ("earliest", "latest"):
-        return True
-    try:
-        topics = json.loads(value)
-    except ValueError:
-        return False
-    return isinstance(topics, dict) and all(
-        isinstance(partitions, dict) and all(type(offset) is int for offset in partitions.values())
-        for partitions in topics.values()
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What a value has to be, as a check and in words."""
-
-    fits: Callable[[str], bool]
-    words: str
-
-
-_COUNT = _Form(_is_count, "a whole number above 0")
-_TEXT = _Form(bool, "a text")
-_FORMS: Final[Mapping[str, _Form]] = {
-    "startingOffsets": _Form(_is_offsets, 'earliest, latest, or JSON such as {"topic": {"0": 12}}'),
-    "failOnDataLoss": _Form(_is_flag, "true or false"),
-    "maxOffsetsPerTrigger": _COUNT,
-    "minPartitions": _COUNT,
-    "groupIdPrefix": _TEXT,
-    "kafka.max.poll.records": _COUNT,
-    "kafka.security.protocol": _Form(_is_protocol, f"one of {', '.join(_PROTOCOLS)}"),
-    "kafka.ssl.truststore.location": _TEXT,
-    "kafka.ssl.truststore.type": _TEXT,
-}

@@ -50,7 +50,8 @@ _SCHEMAS = {
 _NOTIFICATIONS: Final[Mapping[str, Mapping[str, str]]] = {
     "": {},
     "managed": {"cloudFiles.useManagedFileEvents": "true"},
-    "classic": {"cloudFiles.useNotifications": "true"},
+    # Databricks does not want backfills together with managed file events, which lists the folder by itself.
+    "classic": {"cloudFiles.useNotifications": "true", "cloudFiles.backfillInterval": "1 day"},
 }
 _TOO_LARGE = (
     "%s bytes: more than a file may have. Split it, or raise source.max_file_bytes and send it under a new name"
@@ -92,7 +93,8 @@ def read_files(
         that was killed has to do again.
     notifications : how Auto Loader learns of new files. Empty: it lists the folder. ``managed``: file events of the
         external location (``cloudFiles.useManagedFileEvents``, which Databricks recommends). ``classic``: a queue of
-        the stream's own (``cloudFiles.useNotifications``). Elsewhere the folder is listed in any case.
+        the stream's own (``cloudFiles.useNotifications``); since such notifications may get lost, the folder is
+        listed once a day as well (``cloudFiles.backfillInterval``). Elsewhere the folder is listed in any case.
     option : the setting that ``path`` came from; errors name it.
 
     Raises :class:`~connector_lib.errors.ConfigurationError`, naming ``option`` and the path, where the

@@ -38,6 +38,8 @@ __all__ = [
 ]
 
 _LOG = logging.getLogger(__name__)
+_REDACTED = "*********(redacted)"
+"""What Spark shows instead of a value that ``spark.redaction.regex`` hides."""
 _INTERVAL = re.compile(r"[1-9]\d* (second|minute|hour|day)s?")
 
 
@@ -56,21 +58,32 @@ def active_session() -> SparkSession:
 
 
 @overload
-def setting(name: str, default: str) -> str: ...
+def setting(name: str, default: str, *, second_name: str | None = None) -> str: ...
 @overload
-def setting(name: str, default: None = None) -> str | None: ...
-def setting(name: str, default: str | None = None) -> str | None:
+def setting(name: str, default: None = None, *, second_name: str | None = None) -> str | None: ...
+def setting(name: str, default: str | None = None, *, second_name: str | None = None) -> str | None:
     """The value of ``name`` in the pipeline's ``configuration``, or ``default`` where it is absent or blank.
 
     Works at module level of a pipeline file and inside its query functions. Every value is a string, as it
     is in Spark's configuration; blanks around it are removed.
 
+    Spark Connect (4.3) hides settings in whose name or value ``spark.redaction.regex`` finds something: by default
+    words such as ``secret``, ``password`` and ``token``. A hidden one counts as absent. A setting whose own name has
+    such a word takes a ``second_name``, at which is looked where ``name`` is absent, blank or hidden.
+
     ::
 
         pattern = setting("source.file_pattern", "*.hl7")
+        scope = setting("kafka.secretScope", second_name="kafka.scope")
     """
-    value = active_session().conf.get(name, None)
-    return default if value is None or not value.strip() else value.strip()
+    value = (active_session().conf.get(name, None) or "").strip()
+    if value and not value.startswith(_REDACTED):
+        return value
+    if second_name is not None:
+        return setting(second_name, default) if default is not None else setting(second_name)
+    if value:
+        _LOG.warning("the setting '%s' is hidden by spark.redaction.regex of this compute: it counts as missing", name)
+    return default
 
 
 def required_setting(name: str) -> str:
@@ -109,7 +122,9 @@ def int_setting(name: str, default: int) -> int:
         ) from None
 
 
-def secret(scope: str | None, key: str, environment_variable: str, *, option: str) -> SecretStr:
+def secret(
+    scope: str | None, key: str, environment_variable: str, *, option: str, second_option: str | None = None
+) -> SecretStr:
     """A secret: on Databricks the value under ``key`` of the secret scope ``scope``, elsewhere the value of
     ``environment_variable``.
 
@@ -118,31 +133,39 @@ def secret(scope: str | None, key: str, environment_variable: str, *, option: st
     Line ends behind it are removed.
 
     Raises :class:`~connector_lib.errors.ConfigurationError` that names scope, key and variable, where there is no
-    value; ``option`` is the setting that ``scope`` came from.
+    value; ``option`` is the setting that ``scope`` came from, ``second_option`` the one that was looked at where the
+    first was absent or hidden (see :func:`setting`).
 
     ::
 
-        PASSWORD = secret(setting("kafka.secretScope"), "kafka-password", "KAFKA_PASSWORD", option="kafka.secretScope")
+        SCOPE = setting("kafka.secretScope", second_name="kafka.scope")
+        PASSWORD = secret(
+            SCOPE, "kafka-password", "KAFKA_PASSWORD", option="kafka.secretScope", second_option="kafka.scope"
+        )
     """
+    options = f"'{option}'" if second_option is None else f"'{option}' or '{second_option}'"
     if not on_databricks():
         value = os.environ.get(environment_variable, "").rstrip("\r\n")
         if not value:
             raise ConfigurationError(
                 f"the environment variable {environment_variable} is not set, or empty: outside Databricks it holds"
-                f" what is the secret '{key}' of the scope in '{option}' there",
+                f" what is the secret '{key}' of the scope in {options} there",
                 hint=f"set it in the shell that starts the run: read -rs {environment_variable};"
                 f" export {environment_variable}",
             )
         return SecretStr(value)
     if scope is None:
+        instead = "a name without 'secret' in it" if second_option is None else f"'{second_option}'"
         raise ConfigurationError(
-            f"the setting '{option}' is missing: the secret scope that holds the secret '{key}'",
-            hint=where_to_write(option),
+            f"the setting '{option}' is missing, or hidden by spark.redaction.regex of this compute: use {instead}"
+            f" for the secret scope that holds the secret '{key}'",
+            hint=f"{where_to_write(second_option or option)}; a scope that has 'secret', 'password' or 'token' in its"
+            " own name may be hidden under any setting",
         )
-    return SecretStr(_value_in_scope(scope, key, environment_variable, option))
+    return SecretStr(_value_in_scope(scope, key, environment_variable, options))
 
 
-def _value_in_scope(scope: str, key: str, environment_variable: str, option: str) -> str:
+def _value_in_scope(scope: str, key: str, environment_variable: str, options: str) -> str:
     # Works in modules and notebooks alike, where `dbutils` itself is a name of notebooks only:
     # https://docs.databricks.com/aws/en/dev-tools/sdk-python (Databricks Utilities).
     dbutils = import_module("databricks.sdk.runtime").dbutils
@@ -154,11 +177,11 @@ def _value_in_scope(scope: str, key: str, environment_variable: str, option: str
         value = str(dbutils.secrets.get(scope=scope, key=key)).rstrip("\r\n")
     except Exception as error:  # Which one it is differs by runtime, and no class of it is documented.
         raise ConfigurationError(
-            f"the secret '{key}' of the scope '{scope}' (setting '{option}') cannot be read: {type(error).__name__}",
+            f"the secret '{key}' of the scope '{scope}' (setting {options}) cannot be read: {type(error).__name__}",
             hint=hint,
         ) from error
     if not value:
-        raise ConfigurationError(f"the secret '{key}' of the scope '{scope}' (setting '{option}') is empty", hint=hint)
+        raise ConfigurationError(f"the secret '{key}' of the scope '{scope}' (setting {options}) is empty", hint=hint)
     return value
 
 

@@ -3,10 +3,13 @@
 Most of a small run is the JVM loading and checking some 20,000 classes. A class data sharing archive (JEP 350) holds
 them ready to be mapped into memory. The JVM writes it when it ends (``-XX:ArchiveClassesAtExit``), once for an
 installation of Spark and Java, about 250 MB, and it passes over one that fits neither its build nor the jars.
+
+No run ends because of it: where its folder cannot be used, a start is as slow as before.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -33,29 +36,45 @@ class ClassArchive:
 
     @property
     def is_there(self) -> bool:
-        """Whether it has been written."""
-        return self.path.is_file()
+        """Whether it has been written, and may be read."""
+        return os.access(self.path, os.R_OK) and self.path.is_file()
 
     def options(self) -> tuple[str, ...]:
-        """What the JVM is told: to use the archive, or to write it where there is none."""
+        """What the JVM is told: to use the archive, or to write it where there is none. Nothing where it cannot be
+        written.
+        """
         if self.is_there:
-            os.utime(self.path)
+            # That of another user may be read, and not be marked as used.
+            with contextlib.suppress(OSError):
+                os.utime(self.path)
             return (f"-XX:SharedArchiveFile='{self.path}'",)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return (f"-XX:ArchiveClassesAtExit='{self.partial}'",)
+        folder = self.path.parent
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        return (self._to_write,) if os.access(folder, os.W_OK | os.X_OK) and folder.is_dir() else ()
+
+    def is_written_with(self, options: tuple[str, ...]) -> bool:
+        """Whether a JVM that was told ``options`` writes the archive when it ends."""
+        return self._to_write in options
+
+    @property
+    def _to_write(self) -> str:
+        return f"-XX:ArchiveClassesAtExit='{self.partial}'"
 
     def keep(self, now: Callable[[], float] = time.time) -> None:
         """Puts what a JVM has written into its place, and removes archives that no run uses any more."""
-        if not self.partial.is_file():
-            return
-        self.partial.replace(self.path)
-        for file in self.path.parent.glob(f"*{_SUFFIX}*"):
-            if now() - file.stat().st_mtime > _UNUSED_SECONDS:
-                file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.partial.replace(self.path)
+            for file in self.path.parent.glob(f"*{_SUFFIX}*"):
+                # Another run may be removing it too, and another user's may not be removed.
+                with contextlib.suppress(OSError):
+                    if now() - file.stat().st_mtime > _UNUSED_SECONDS:
+                        file.unlink()
 
     def discard(self) -> None:
         """Removes what a JVM wrote that was ended before it was done."""
-        self.partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.partial.unlink()
 
 
 def installed_jars() -> Path:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
+from connector_lib.errors import PipelineRunError
 from connector_lib.flows.expectations import QUALITY_PREFIX
 
 __all__ = [
@@ -62,6 +63,15 @@ class Definitions:
     flows: list[FlowDefinition] = field(default_factory=list)
     refused: list[tuple[SourceLine, Exception]] = field(default_factory=list)
     """Flows that Spark did not take, and what it said."""
+
+    def check_refused(self, words: Callable[[str], str]) -> None:
+        """Raises :class:`~connector_lib.errors.PipelineRunError` for the first flow that Spark did not take, with
+        what ``words`` makes of Spark's text.
+
+        Spark's own error is no cause of it: it may hold a secret that only ``words`` knows.
+        """
+        for source, error in self.refused:
+            raise PipelineRunError(f"{source}: {words(str(error))}")
 
 
 def observed_rules(definitions: Definitions) -> dict[str, list[str]]:

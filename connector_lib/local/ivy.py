@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +22,9 @@ from xml.sax.saxutils import quoteattr
 
 from connector_lib.errors import MissingRequirementError
 from connector_lib.local.java import JavaRuntime
+from connector_lib.local.lock import holding
 
-__all__ = ["Module", "fetch_jars", "versions_up_to"]
+__all__ = ["Module", "fetch_jars", "put_in_place", "versions_up_to"]
 
 _LONGEST_SECONDS = 120
 _CONNECT_MS, _READ_MS = 5_000, 30_000
@@ -92,8 +93,8 @@ def versions_up_to(version: tuple[int, int, int], oldest: tuple[int, int]) -> st
     return rf"{major}\.(?:(?:{older})\.\d+|{same_minor})" if older else rf"{major}\.(?:{same_minor})"
 
 
-def fetch_jars(modules: Sequence[Module], folder: Path, java: JavaRuntime) -> None:
-    """Puts the jars of ``modules``, and no others, into ``folder``, which must not be there and is complete when it is.
+def fetch_jars(modules: Sequence[Module], folder: Path, java: JavaRuntime, is_complete: Callable[[Path], bool]) -> None:
+    """Puts the jars of ``modules``, and no others, into ``folder``, as :func:`put_in_place` does.
 
     Ends within two minutes. Raises :class:`~connector_lib.errors.MissingRequirementError` with the reason, where a
     module cannot be had; what Ivy said is in the file that it names.
@@ -106,18 +107,21 @@ def fetch_jars(modules: Sequence[Module], folder: Path, java: JavaRuntime) -> No
         log.write_text(said.text, encoding="utf-8")
         if not said.ok or not any((work / "jars").glob("*.jar")):
             raise MissingRequirementError(_reason(said, java), hint=f"what was tried is in {log}")
-        _move(work / "jars", folder)
+        put_in_place(work / "jars", folder, is_complete)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _move(jars: Path, folder: Path) -> None:
-    try:
+def put_in_place(jars: Path, folder: Path, is_complete: Callable[[Path], bool]) -> None:
+    """Makes the folder ``jars`` the ``folder``, unless another run was faster: what is complete there stays.
+
+    Runs take turns by a lock file beside ``folder``. Raises OSError where the folder cannot be written.
+    """
+    with holding(folder.with_name(f"{folder.name}.lock")):
+        if is_complete(folder):
+            return
+        shutil.rmtree(folder, ignore_errors=True)
         jars.rename(folder)
-    except OSError:
-        # Another run was faster.
-        if not folder.is_dir():
-            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,12 @@ _CAUSES: Final = (
         "check both; for Event Hubs the user is $ConnectionString and the password the whole connection string, of a"
         " policy with the right Listen",
     ),
+    _cause(
+        r"retrieving token from callback handler",
+        "no token for {servers} ('{servers_from}') from Microsoft Entra ID",
+        "check 'eventhub.tenantId', 'eventhub.clientId' and EVENTHUB_CLIENT_SECRET, and that nothing on the network"
+        " keeps login.microsoftonline.com from being reached",
+    ),
     _cause(  # seen
         r"(?:No LoginModule found for|Unable to find LoginModule class:?) (?P<module>[\w.$]+)",
         "the login module {module} is not known here",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import re
-import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -140,7 +139,6 @@ def kafka_jars(java: JavaRuntime, folder: Path) -> tuple[Path, ...]:
     :class:`~connector_lib.errors.MissingRequirementError` that names the jars, where they cannot be had.
     """
     if not are_fetched(folder):
-        shutil.rmtree(folder, ignore_errors=True)
         _fetch(java, folder)
     return tuple(sorted(folder.glob("*.jar")))
 
@@ -155,7 +153,7 @@ def _fetch(java: JavaRuntime, folder: Path) -> None:
         for part in _PARTS
     ]
     try:
-        fetch_jars(modules, folder, java)
+        fetch_jars(modules, folder, java, are_fetched)
     except (OSError, MissingRequirementError) as error:
         reason = error.message if isinstance(error, MissingRequirementError) else f"{folder}: {error.strerror}"
         seen = f"; {error.hint}" if isinstance(error, MissingRequirementError) and error.hint else ""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from connector_lib.errors import BrokerError, ConfigurationError
 from connector_lib.local.definitions import Definitions, FlowDefinition, relations_in
-from connector_lib.local.secrets import secrets_in_options
+from connector_lib.redaction import secrets_in_options
 
 __all__ = ["TopicSource", "check_servers", "topic_sources"]
 
@@ -117,7 +117,8 @@ def _problem(address: tuple[str, int], connect: Callable[[tuple[str, int], float
     """What keeps a connection to ``address`` from being made; empty where it was."""
     try:
         connect(address, _CONNECT_SECONDS).close()
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
+        # The latter for a name that cannot be one: with two dots in a row, or a part of more than 63 characters.
         return "is no name of a machine"
     except TimeoutError:
         return f"does not answer within {_CONNECT_SECONDS:.0f} s"

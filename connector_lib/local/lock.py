@@ -7,17 +7,18 @@ JVM may write for some seconds more, and nobody else can open the warehouse unti
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
 from connector_lib.errors import MissingRequirementError, WarehouseError
 
-__all__ = ["WarehouseLock"]
+__all__ = ["WarehouseLock", "holding"]
 
 _WAIT_FOR_ENDING_JVM = 30.0
 _POLL_SECONDS = 0.1
@@ -112,6 +113,18 @@ def _why_waiting(holder: _Holder | None) -> str:
     if holder is None:
         return "another process reads the warehouse; waiting for it"
     return f"the Spark of an interrupted run (process {holder.pid}, {holder.purpose}) is still ending; waiting for it"
+
+
+@contextlib.contextmanager
+def holding(path: Path) -> Iterator[None]:
+    """Holds the lock file at ``path`` for the time of the block, and waits for it as long as others take."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        while not _try_lock(fd, shared=False):
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _try_lock(fd: int, shared: bool) -> bool:

@@ -139,7 +139,7 @@ def _check_kafka_jars() -> Check:
 
 
 def _check_extras() -> list[Check]:
-    extras = {"cli": ("typer", "rich"), "deploy": ("databricks.sdk",), "kafka": ("confluent_kafka",)}
+    extras = {"cli": ("typer", "rich"), "kafka": ("confluent_kafka",)}
     checks = []
     for extra, modules in extras.items():
         there = all(_is_there(module) for module in modules)

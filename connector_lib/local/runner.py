@@ -36,12 +36,12 @@ from connector_lib.local.quality import ObservedQuality
 from connector_lib.local.reading_order import in_reading_order
 from connector_lib.local.report import DatasetResult, RunReport
 from connector_lib.local.rules import check_rules
-from connector_lib.local.secrets import masked, secrets_in_environment
 from connector_lib.local.source_files import empty_file_notes
 from connector_lib.local.source_paths import check_source_paths
 from connector_lib.local.tables import count_rows, table_of
 from connector_lib.local.warehouse import Warehouse, open_warehouse
 from connector_lib.project.pipeline import PipelineFolder
+from connector_lib.redaction import masked, secrets_in_environment
 
 __all__ = ["RunSettings", "run_pipeline"]
 
@@ -94,7 +94,8 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
         shutil.rmtree(warehouse.scratch, ignore_errors=True)
         (warehouse.scratch / "tmp").mkdir(parents=True)
         archive = class_archive(java, installed_jars(), cache_folder())
-        recorded = archive if archive is not None and not archive.is_there else None
+        java_options = archive.options() if archive is not None else ()
+        recorded = archive if archive is not None and archive.is_written_with(java_options) else None
         engine = SparkEngine(
             EngineSettings(
                 cores=settings.cores or sensible_cores(),
@@ -106,7 +107,7 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
                 log=warehouse.spark_log,
                 lock_fd=lock.fd,
                 jars=jars,
-                java_options=archive.options() if archive else (),
+                java_options=java_options,
             )
         )
         try:
@@ -207,8 +208,7 @@ class _Run:
         topics = topic_sources(definitions, self.pipeline.configuration)
         self.secrets = self.secrets.union(*(source.secrets for source in topics))
         check_rules(definitions, lambda name: _full_name(name, database), tables_in_sql)
-        for source, error in definitions.refused:
-            raise PipelineRunError(f"{source}: {self._words(str(error), topics)}") from error
+        definitions.check_refused(lambda said: self._words(said, topics))
         check_servers(topics)
         ordered = in_reading_order(definitions, lambda name: _full_name(name, database), tables_in_sql)
         tables = [d for d in ordered if d.kind in ("streaming table", "materialized view")]
@@ -276,6 +276,7 @@ class _Run:
             raise type(error)(_at(where, error.message), hint=error.hint) from error
         except (Exception, SystemExit) as error:
             where = location_in(error, self.pipeline.files)
+            # Nothing is known yet but the environment, whose secrets are taken out of the cause where it is shown.
             raise PipelineRunError(_at(where, f"{type(error).__name__}: {self._words(str(error))}")) from error
 
     def _check_writer(self, flow: FlowDefinition, flow_name: str, target: str) -> None:

@@ -25,9 +25,9 @@ def check_source_paths(pipeline: PipelineFolder) -> None:
     there.
 
     A setting that the transformation files ask for by ``required_setting``, under no condition, must have a value.
-    Paths are the settings whose name begins with ``source.`` or ``s3.`` and ends in ``path``, and no others: which of the others
-    are paths is known only when the files run. A value that is a path on this machine, or a ``file:`` URI, must exist;
-    patterns and other URIs are passed over.
+    Paths are the settings whose name begins with ``source.`` or ``s3.`` and ends in ``path``, and no others: which of
+    the others are paths is known only when the files run. A value that is a path on this machine, or a ``file:`` URI,
+    must exist; patterns and other URIs are passed over.
     """
     values = {key: value.strip() for key, value in pipeline.configuration.items()}
     python_files = [file for file in pipeline.files if file.suffix == ".py"]

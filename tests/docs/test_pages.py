@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,6 +24,11 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
 
 
+def pipeline_settings(page: str) -> list[dict[str, Any]]:
+    """The settings of pipelines on Databricks that ``page`` shows."""
+    return [yaml.safe_load(block) for block in blocks(page, "yaml")]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_file_that_a_page_links_to_is_there(page: str) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", PAGES[page]) if "://" not in link]
@@ -32,11 +38,41 @@ def test_every_file_that_a_page_links_to_is_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
 def test_every_setting_of_a_page_is_one_of_its_pipeline(page: str) -> None:
-    written = [key for block in blocks(page, "yaml") for key in yaml.safe_load(block)]
-    in_commands = [key for block in blocks(page, "sh") for key in re.findall(r"--set ([\w.]+)=", block)]
+    written = [key for block in pipeline_settings(page) for key in block["configuration"]]
+    commands = blocks(page, "sh") + blocks(page, "text")
+    in_commands = [key for block in commands for key in re.findall(r"--set ([\w.]+)=", block)]
     assert written
     assert in_commands
     assert {*written, *in_commands} <= configuration(PIPELINE_OF_PAGE[page]).keys()
+
+
+@pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
+def test_settings_for_databricks_name_the_folder_and_the_schema_of_the_pipeline(page: str) -> None:
+    pipeline = PIPELINE_OF_PAGE[page]
+    for block in pipeline_settings(page):
+        assert block["name"] == block["schema"] == pipeline
+        assert [entry["glob"]["include"].split("/")[-3:] for entry in block["libraries"]] == [
+            [pipeline, "transformations", "**"]
+        ]
+
+
+@pytest.mark.parametrize("page", ["kafka", "event_hubs"])
+def test_settings_for_databricks_limit_a_batch_as_the_pipeline_folder_does(page: str) -> None:
+    limits = [block["configuration"].get("maxOffsetsPerTrigger") for block in pipeline_settings(page)]
+    assert limits
+    assert set(limits) == {configuration(PIPELINE_OF_PAGE[page])["maxOffsetsPerTrigger"]}
+
+
+@pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
+def test_a_trigger_interval_is_shown_with_a_continuous_pipeline(page: str) -> None:
+    shown = [block for block in pipeline_settings(page) if "trigger.interval" in block["configuration"]]
+    assert [block for block in shown if block.get("continuous") is not True] == []
+
+
+@pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
+def test_every_page_says_where_the_rest_of_the_settings_is(page: str) -> None:
+    assert "](../README.md#on-databricks)" in PAGES[page]
+    assert "\n## On Databricks\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PIPELINE_OF_PAGE)

@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+import connector_lib
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,8 +51,6 @@ def test_the_commands_run_in_their_order_and_then_the_python(working_directory: 
         done = run(shlex.split(line), working_directory)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
     for code in blocks("python"):
-        if code.lstrip().startswith(("#", "%")):
-            continue
         done = run([sys.executable, "-c", code], working_directory)
         assert done.returncode == 0, done.stderr
         assert done.stdout
@@ -84,6 +85,16 @@ def test_every_make_target_that_the_readme_names_is_there() -> None:
     named = set(re.findall(r"\bmake ([a-z]+)\b", README))
     assert named <= targets
     assert {"run", "test"} <= named
+
+
+def test_the_settings_for_databricks_name_the_wheel_and_settings_of_this_version() -> None:
+    (settings,) = (yaml.safe_load(block) for block in blocks("yaml"))
+    (wheel,) = settings["environment"]["dependencies"]
+    assert Path(wheel).name == f"connector_lib-{connector_lib.__version__}-py3-none-any.whl"
+    folder = ROOT / "pipelines" / settings["name"]
+    assert settings["libraries"] == [{"glob": {"include": f"/Workspace/Shared/{folder.name}/transformations/**"}}]
+    file = (folder / "spark-pipeline.yml").read_text(encoding="utf-8")
+    assert [key for key in settings["configuration"] if f" {key}: " not in file] == []
 
 
 def test_every_file_that_the_readme_links_to_is_there() -> None:

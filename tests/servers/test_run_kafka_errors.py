@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Producer
 
+from connector_lib.flows.events import TIME_LIMITS
+
 if TYPE_CHECKING:
     from tools.kafka.broker import KafkaBroker
 
@@ -28,12 +30,6 @@ HL7V2_KAFKA = Path(__file__).parents[2] / "pipelines" / "hl7v2_kafka"
 COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
 WRONG = "canary-that-is-no-password"
 LARGE = 3_000_000
-# As flows/events.py has them, so that a server that does not answer ends a run soon.
-TIME_LIMITS = {
-    "kafka.default.api.timeout.ms": "15000",
-    "kafka.request.timeout.ms": "10000",
-    "fetchOffset.numRetries": "2",
-}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from connector_lib.errors import PipelineRunError
-from connector_lib.local.secrets import SECRET_NAMES
+from connector_lib.redaction import SECRET_NAMES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -16,6 +16,7 @@ from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from connector_lib.errors import BrokerError, ConnectorLibError, MissingRequirementError, UsageError
+from connector_lib.redaction import masked
 from connector_lib.samples.hl7v2.forms import Form
 from connector_lib.samples.hl7v2.topic_manifest import ConfirmedSoFar, Delivery, TopicManifest
 from connector_lib.samples.hl7v2.values import (
@@ -173,9 +174,7 @@ class _Server:
         }
 
     def without_secrets(self, text: str) -> str:
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "***") if secret else text
-        return text
+        return masked(text, self.secrets)
 
 
 class _Sender:

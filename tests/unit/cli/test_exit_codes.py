@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connector_lib.cli import hl7v2, main
+from connector_lib.errors import BrokerError
 
 Captured = pytest.CaptureFixture[str]
 
@@ -43,6 +44,26 @@ def test_verbose_before_any_command_shows_how_a_bug_came_about(
     monkeypatch.setattr(hl7v2, "split_stream", broken)
     assert main(["--verbose", "parse", str(message)]) == 3
     assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "code"), [(LookupError, 3), (BrokerError, 1)])
+def test_verbose_shows_no_secret_of_the_environment_that_a_cause_holds(
+    message: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], code: int
+) -> None:
+    password = "hush hush"
+
+    def refused(*_: object) -> None:
+        try:
+            raise ValueError(f"login with {password}")
+        except ValueError as error:
+            raise kind("no login") from error
+
+    monkeypatch.setenv("KAFKA_PASSWORD", password)
+    monkeypatch.setattr(hl7v2, "split_stream", refused)
+    assert main(["--verbose", "parse", str(message)]) == code
+    said = capsys.readouterr().err
+    assert "ValueError: login with *****" in said
+    assert password not in said
 
 
 def test_control_c_ends_with_130(message: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,11 @@ from connector_lib.flows.event_logins import (
 SECRET = "Endpoint=sb://lab.servicebus.windows.net/;SharedAccessKeyName=read;SharedAccessKey=canary+/="
 HOST = "lab.servicebus.windows.net"
 Secrets = dict[tuple[str, str], str]
+HIDDEN: list[dict[str, str]] = [
+    {},
+    dict.fromkeys(("secretScope", "secretKey"), "*********(redacted)"),
+]
+"""What Spark shows of settings that it hides: nothing, or stars."""
 
 
 def in_text(login: Login | None) -> str:
@@ -51,6 +56,33 @@ class TestKafka:
         assert login is not None
         assert login.password.get_secret_value() == SECRET
 
+    @pytest.mark.parametrize("hidden", HIDDEN)
+    def test_where_the_names_are_hidden_the_second_ones_are_read(
+        self, hidden: dict[str, str], settings: dict[str, str], secrets: Secrets
+    ) -> None:
+        settings |= {f"kafka.{name}": value for name, value in hidden.items()}
+        settings |= {"kafka.user": "lab", "kafka.scope": "hl7", "kafka.scopeEntry": "other"}
+        secrets["hl7", "other"] = SECRET
+        assert kafka_login() == PasswordLogin("lab", SecretStr(SECRET), "PLAIN")
+
+    def test_the_first_names_win(self, settings: dict[str, str], secrets: Secrets) -> None:
+        settings |= {"kafka.user": "lab", "kafka.secretScope": "hl7", "kafka.secretKey": "first"}
+        settings |= {"kafka.scope": "elsewhere", "kafka.scopeEntry": "second"}
+        secrets["hl7", "first"] = SECRET
+        assert kafka_login() == PasswordLogin("lab", SecretStr(SECRET), "PLAIN")
+
+    @pytest.mark.parametrize("hidden", HIDDEN)
+    @pytest.mark.usefixtures("secrets")
+    def test_a_missing_scope_may_be_a_hidden_one(self, hidden: dict[str, str], settings: dict[str, str]) -> None:
+        settings |= {"kafka.user": "lab"} | {f"kafka.{name}": value for name, value in hidden.items()}
+        with pytest.raises(ConfigurationError) as caught:
+            kafka_login()
+        assert caught.value.message.startswith(
+            "the setting 'kafka.secretScope' is missing, or hidden by spark.redaction.regex of this compute:"
+            " use 'kafka.scope'"
+        )
+        assert "'kafka.scope: <value>'" in caught.value.hint
+
     def test_an_unknown_mechanism_is_refused(self, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("KAFKA_PASSWORD", SECRET)
         settings |= {"kafka.user": "lab", "kafka.sasl.mechanism": "GSSAPI"}
@@ -76,6 +108,26 @@ class TestEventHubs:
         secrets["hl7", "eventhub-client-secret"] = SECRET
         assert event_hubs_login() == EntraLogin("t-1", "c-1", SecretStr(SECRET))
 
+    @pytest.mark.parametrize("hidden", HIDDEN)
+    @pytest.mark.parametrize("key", ["", "other"])
+    def test_where_the_names_are_hidden_the_second_ones_are_read(
+        self, key: str, hidden: dict[str, str], settings: dict[str, str], secrets: Secrets
+    ) -> None:
+        settings |= {f"eventhub.{name}": value for name, value in hidden.items()}
+        settings |= {"eventhub.scope": "hl7", "eventhub.scopeEntry": key}
+        secrets["hl7", key or "eventhub-connection-string"] = SECRET
+        assert event_hubs_login() == PasswordLogin("$ConnectionString", SecretStr(SECRET))
+
+    @pytest.mark.parametrize("client", [{}, {"eventhub.tenantId": "t-1", "eventhub.clientId": "c-1"}])
+    @pytest.mark.usefixtures("secrets")
+    def test_a_missing_scope_may_be_a_hidden_one(self, client: dict[str, str], settings: dict[str, str]) -> None:
+        settings |= client
+        with pytest.raises(
+            ConfigurationError,
+            match=r"missing, or hidden by spark\.redaction\.regex of this compute: use 'eventhub\.scope'",
+        ):
+            event_hubs_login()
+
     @pytest.mark.parametrize(
         ("given", "missing"),
         [("eventhub.tenantId", "eventhub.clientId"), ("eventhub.clientId", "eventhub.tenantId")],
@@ -95,10 +147,11 @@ class TestEventHubs:
         with pytest.raises(ConfigurationError, match="works on Databricks only"):
             event_hubs_login()
 
+    @pytest.mark.parametrize("other", ["eventhub.clientId", "eventhub.tenantId"])
     @pytest.mark.usefixtures("databricks")
-    def test_two_ways_to_log_in_are_refused(self, settings: dict[str, str]) -> None:
-        settings |= {"eventhub.serviceCredential": "hl7-reader", "eventhub.clientId": "c-1"}
-        with pytest.raises(ConfigurationError, match="two ways to log in"):
+    def test_two_ways_to_log_in_are_refused(self, other: str, settings: dict[str, str]) -> None:
+        settings |= {"eventhub.serviceCredential": "hl7-reader", other: "x"}
+        with pytest.raises(ConfigurationError, match=f"'eventhub.serviceCredential' and '{other}' are two ways"):
             event_hubs_login()
 
 

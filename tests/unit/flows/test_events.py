@@ -71,6 +71,30 @@ def test_on_databricks_the_time_limits_are_its_own() -> None:
     assert not any(name in kafka() for name in TIME_LIMITS)
 
 
+MICROSOFT_RECOMMENDS = {
+    "kafka.request.timeout.ms": "60000",
+    "kafka.metadata.max.age.ms": "180000",
+    "kafka.connections.max.idle.ms": "180000",
+}
+
+
+def test_event_hubs_has_the_time_limits_that_microsoft_recommends() -> None:
+    options = event_hubs()
+    assert options.items() >= MICROSOFT_RECOMMENDS.items()
+    assert options["kafka.default.api.timeout.ms"] == "60000"
+
+
+@pytest.mark.usefixtures("databricks")
+def test_event_hubs_has_them_on_databricks_too() -> None:
+    assert event_hubs().items() >= MICROSOFT_RECOMMENDS.items()
+
+
+@pytest.mark.parametrize("name", ["kafka.request.timeout.ms", "kafka.Request.Timeout.ms"])
+def test_time_limits_of_the_caller_win(name: str) -> None:
+    limits = {key: value for key, value in event_hubs(options={name: "30000"}).items() if "request" in key.lower()}
+    assert limits == {"kafka.request.timeout.ms": "30000"}
+
+
 @pytest.mark.usefixtures("databricks")
 def test_on_databricks_there_is_nothing_but_documented_options() -> None:
     assert kafka(login=LOGIN, options={"maxOffsetsPerTrigger": "5"}).keys() == {
@@ -147,7 +171,29 @@ def test_a_value_that_cannot_be_right_is_refused_with_its_setting(name: str, val
         kafka(options={name: value})
 
 
-@pytest.mark.parametrize("name", ["subscribe", "assign", "kafka.bootstrap.servers", "includeHeaders"])
+def test_an_option_has_one_name_in_whatever_case() -> None:
+    options = kafka(options={"StartingOffsets": "latest", "KAFKA.security.protocol": "SSL"})
+    assert options["startingOffsets"] == "latest"
+    assert options["kafka.security.protocol"] == "SSL"
+    assert len({name.lower() for name in options}) == len(options)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("STARTINGOFFSETS", "startingOffsets"), ("minpartitions", "minPartitions")]
+)
+def test_a_value_is_checked_in_whatever_case_its_name_is(name: str, known: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"the setting '{known}' must be "):
+        kafka(options={name: "first"})
+
+
+def test_a_protocol_is_checked_against_the_login_in_whatever_case_its_name_is() -> None:
+    with pytest.raises(ConfigurationError, match="SASL_SSL, which is a login, and there is none"):
+        kafka(options={"Kafka.Security.Protocol": "SASL_SSL"})
+
+
+@pytest.mark.parametrize(
+    "name", ["subscribe", "Subscribe", "SUBSCRIBEPATTERN", "assign", "kafka.bootstrap.servers", "includeheaders"]
+)
 def test_what_the_function_is_told_cannot_be_told_otherwise(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"'{name}' is not for options="):
         kafka(options={name: "x"})

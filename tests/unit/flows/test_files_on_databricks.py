@@ -47,12 +47,17 @@ def test_the_options_are_documented_ones_that_lose_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notifications", "option"),
-    [("managed", "cloudFiles.useManagedFileEvents"), ("classic", "cloudFiles.useNotifications")],
+    ("notifications", "more"),
+    [
+        ("managed", {"cloudFiles.useManagedFileEvents": "true"}),
+        ("classic", {"cloudFiles.useNotifications": "true", "cloudFiles.backfillInterval": "1 day"}),
+    ],
 )
-def test_new_files_are_told_of_by_notifications_where_they_are_asked_for(notifications: str, option: str) -> None:
+def test_new_files_are_told_of_by_notifications_where_they_are_asked_for(
+    notifications: str, more: dict[str, str]
+) -> None:
     without, with_them = (dict(sources(plan_of(notifications=asked))[0].options) for asked in ("", notifications))
-    assert with_them == {**without, option: "true"}
+    assert with_them == {**without, **more}
 
 
 def test_the_schema_is_given_so_that_nothing_is_inferred() -> None:

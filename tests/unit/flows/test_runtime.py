@@ -12,6 +12,7 @@ from connector_lib.flows.runtime import (
     record_source,
     recording_sources,
     secret,
+    setting,
     streaming_table,
     trigger_interval,
 )
@@ -74,6 +75,34 @@ def test_a_table_of_the_pipeline_is_read_as_a_stream_by_its_name() -> None:
     assert (read.is_streaming, read.named_table.unparsed_identifier) == (True, "received")
 
 
+class TestHiddenSettings:
+    """Settings of which Spark shows stars, since their name or value looks like a secret."""
+
+    STARS = "*********(redacted)"
+
+    def test_one_counts_as_absent_and_the_log_says_so(
+        self, settings: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        settings["kafka.topic"] = self.STARS
+        assert setting("kafka.topic", "hl7") == "hl7"
+        assert caplog.messages == [
+            "the setting 'kafka.topic' is hidden by spark.redaction.regex of this compute: it counts as missing"
+        ]
+
+    @pytest.mark.parametrize("value", [None, "", STARS])
+    def test_the_second_name_takes_its_place(
+        self, value: str | None, settings: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        settings |= {"my.scope": "hl7"} if value is None else {"my.scope": "hl7", "my.secretScope": value}
+        assert setting("my.secretScope", second_name="my.scope") == "hl7"
+        assert caplog.messages == []
+
+    def test_a_default_is_for_both_names(self, settings: dict[str, str]) -> None:
+        settings["my.secretKey"] = self.STARS
+        assert setting("my.secretKey", "key", second_name="my.scopeEntry") == "key"
+        assert setting("my.secretKey", second_name="my.scopeEntry") is None
+
+
 class TestSecrets:
     """Where a secret comes from, and that it goes nowhere else."""
 
@@ -131,6 +160,10 @@ class TestSecrets:
     def test_a_missing_scope_is_named_by_its_setting(self, secrets: dict[tuple[str, str], str]) -> None:
         with pytest.raises(ConfigurationError, match=r"the setting 'kafka\.secretScope' is missing"):
             secret(None, "password", "KAFKA_PASSWORD", option="kafka.secretScope")
+
+    def test_both_settings_of_a_scope_are_named(self, secrets: dict[tuple[str, str], str]) -> None:
+        with pytest.raises(ConfigurationError, match=r"setting 'kafka\.secretScope' or 'kafka\.scope'"):
+            secret("hl7", "password", "P", option="kafka.secretScope", second_option="kafka.scope")
 
 
 class TestTriggerInterval:

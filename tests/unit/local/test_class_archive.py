@@ -79,3 +79,66 @@ def test_other_jars_have_another_archive(archive: ClassArchive, java: JavaRuntim
 def test_a_java_without_an_archive_of_its_own_classes_gets_none(java: JavaRuntime, jars: Path, tmp_path: Path) -> None:
     (java.home / "lib" / "server" / "classes.jsa").unlink()
     assert class_archive(java, jars, tmp_path / "cache") is None
+
+
+@pytest.mark.parametrize("in_the_way", ["cache", "cache/connector_lib"])
+def test_where_its_folder_cannot_be_made_the_jvm_is_told_nothing(
+    java: JavaRuntime, jars: Path, tmp_path: Path, in_the_way: str
+) -> None:
+    (tmp_path / in_the_way).parent.mkdir(exist_ok=True)
+    (tmp_path / in_the_way).touch()
+    archive = class_archive(java, jars, tmp_path / "cache" / "connector_lib")
+    assert archive is not None
+    options = archive.options()
+    assert options == ()
+    assert not archive.is_written_with(options)
+    archive.keep()
+    archive.discard()
+
+
+def test_a_jvm_writes_the_archive_when_it_was_told_to_and_not_when_it_uses_it(archive: ClassArchive) -> None:
+    first = archive.options()
+    assert archive.is_written_with(first)
+    archive.path.write_bytes(b"classes")
+    assert not archive.is_written_with(archive.options())
+
+
+def test_an_archive_that_may_not_be_marked_as_used_is_used_all_the_same(
+    archive: ClassArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    archive.options()
+    archive.path.write_bytes(b"classes")
+    # Who runs the tests may be allowed everything.
+    monkeypatch.setattr(os, "utime", refused)
+    assert archive.options() == (f"-XX:SharedArchiveFile='{archive.path}'",)
+
+
+def test_an_archive_that_another_run_removes_meanwhile_is_no_error(archive: ClassArchive) -> None:
+    archive.options()
+    folder = archive.path.parent
+    unused = [folder / f"spark-classes-{name}.jsa" for name in "abc"]
+    for file in unused:
+        file.touch()
+        os.utime(file, (0, 0))
+    archive.partial.write_bytes(b"classes")
+    os.utime(archive.partial, (0, 1_000 * DAY))
+
+    def while_another_run_removes_them() -> float:
+        for file in unused:
+            file.unlink(missing_ok=True)
+        return 1_000.0 * DAY
+
+    archive.keep(now=while_another_run_removes_them)
+    assert list(folder.iterdir()) == [archive.path]
+
+
+def test_an_archive_whose_place_cannot_be_taken_is_no_error(archive: ClassArchive) -> None:
+    archive.options()
+    archive.partial.write_bytes(b"classes")
+    archive.path.mkdir()
+    archive.keep()
+    archive.discard()
+    assert not archive.partial.exists()

@@ -55,6 +55,13 @@ LOST = (
             ["the login module kafkashaded.x.PlainLoginModule is not known here"],
         ),
         (
+            "LoginException: An internal error occurred while retrieving token from callback handler",
+            [
+                "no token for kafka.example.org:9093 ('kafka.servers') from Microsoft Entra ID",
+                *("eventhub.tenantId", "eventhub.clientId", "EVENTHUB_CLIENT_SECRET", "login.microsoftonline.com"),
+            ],
+        ),
+        (
             "TimeoutException: Timed out waiting for a node assignment.\nCurrent Committed Offsets: {KafkaV2[…]: {}}",
             ["no longer answers as when this pipeline last read from it", "something else than SASL_SSL"],
         ),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from connector_lib.errors import UsageError
-from connector_lib.local.ivy import versions_up_to
-from connector_lib.local.kafka_jars import are_fetched, fetched_folder, jars_in, reads_topics
+from connector_lib.errors import MissingRequirementError, UsageError
+from connector_lib.local.ivy import put_in_place, versions_up_to
+from connector_lib.local.java import JavaRuntime
+from connector_lib.local.kafka_jars import are_fetched, fetched_folder, jars_in, kafka_jars, reads_topics
 
 CLASSES = {
     "spark-sql-kafka-0-10_2.13-4.2.0.jar": "org/apache/spark/sql/kafka010/KafkaSourceProvider.class",
@@ -23,7 +25,10 @@ PIPELINES = Path(__file__).parents[3] / "pipelines"
 
 @pytest.fixture
 def jars(tmp_path: Path) -> Path:
-    folder = tmp_path / "jars"
+    return all_jars(tmp_path / "jars")
+
+
+def all_jars(folder: Path) -> Path:
     folder.mkdir()
     for name, class_file in CLASSES.items():
         write_jar(folder / name, class_file)
@@ -135,3 +140,41 @@ def test_fetched_jars_are_kept_below_the_users_cache_by_the_version_of_spark(tmp
     assert folder.parent == tmp_path / "connector_lib"
     assert re.fullmatch(r"kafka-for-spark-4\.\d+\.\d+", folder.name)
     assert fetched_folder({"XDG_CACHE_HOME": "relative"}).parent == Path.home() / ".cache" / "connector_lib"
+
+
+def test_jars_that_another_run_has_put_in_place_meanwhile_stay(jars: Path, tmp_path: Path) -> None:
+    before = {jar: jar.stat().st_ino for jar in jars.iterdir()}
+    put_in_place(all_jars(tmp_path / "ours"), jars, are_fetched)
+    assert {jar: jar.stat().st_ino for jar in jars.iterdir()} == before
+
+
+def test_jars_of_which_one_is_damaged_are_replaced(jars: Path, tmp_path: Path) -> None:
+    (jars / "kafka-clients-3.9.2.jar").write_bytes(b"half")
+    (jars / "left-behind.jar").write_bytes(b"half")
+    put_in_place(all_jars(tmp_path / "ours"), jars, are_fetched)
+    assert are_fetched(jars)
+    assert not (jars / "left-behind.jar").exists()
+
+
+def test_of_runs_that_fetch_at_the_same_time_one_puts_its_jars_in_place(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    ours = [all_jars(tmp_path / f"run-{number}") for number in range(8)]
+
+    def run(jars: Path) -> dict[str, int]:
+        put_in_place(jars, place, are_fetched)
+        return {jar.name: jar.stat().st_ino for jar in place.iterdir()}
+
+    with ThreadPoolExecutor(len(ours)) as pool:
+        seen = list(pool.map(run, ours))
+    assert sorted(seen[0]) == sorted(CLASSES)
+    assert all(found == seen[0] for found in seen)
+    assert sum(not jars.exists() for jars in ours) == 1
+
+
+def test_jars_that_are_there_are_left_alone_until_others_are_fetched(jars: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyspark")
+    (jars / "kafka-clients-3.9.2.jar").write_bytes(b"half")
+    failing = JavaRuntime(Path("/bin/false"), tmp_path, 17, bundled=False)
+    with pytest.raises(MissingRequirementError, match="could not be fetched"):
+        kafka_jars(failing, jars)
+    assert sorted(jar.name for jar in jars.iterdir()) == sorted(CLASSES)

@@ -88,6 +88,12 @@ def test_servers_of_which_none_takes_a_connection_are_named_with_their_setting(c
     )
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.example.org"])
+def test_a_host_whose_name_cannot_be_one_is_no_machine(host: str) -> None:
+    with pytest.raises(BrokerError, match="is no name of a machine"):
+        check_servers((source_at(f"{host}:9092"),))
+
+
 @pytest.mark.parametrize("form", ["127.0.0.1:{}", "SASL_SSL://127.0.0.1:{}", "127.0.0.1:1, 127.0.0.1:{},"])
 def test_one_server_that_takes_a_connection_is_enough(open_port: int, form: str) -> None:
     check_servers((source_at(form.format(open_port)),))

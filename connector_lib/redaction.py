@@ -1,9 +1,10 @@
-"""Secrets that a run knows, and texts without them."""
+"""Secrets that are known by the names of options and variables, and texts without them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 __all__ = ["SECRET_NAMES", "masked", "secrets_in_environment", "secrets_in_options"]
@@ -23,6 +24,10 @@ _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t"}
 _IN_CONNECTION_STRING: Final = re.compile(r"SharedAccess(?:Key|Signature)=([^;]+)")
 _SHORTEST: Final = 4
 """Shorter ones are left in: to take 'ab' out of every text would say where it was."""
+_SHORTEST_IN_ENVIRONMENT: Final = 8
+"""The environment holds what any program put there: shorter ones are switches and common words more often."""
+_NUMBER_OR_FLAG: Final = re.compile(r"(?i)[-+]?\d+(?:\.\d+)?|disabled|optional|preferred|required|undefined")
+_BEGINS_PATH: Final = ("/", "~/", "./", "../")
 _STARS: Final = "*****"
 
 
@@ -37,8 +42,29 @@ def secrets_in_options(options: Mapping[str, str]) -> frozenset[str]:
 
 
 def secrets_in_environment(environment: Mapping[str, str]) -> frozenset[str]:
-    """The values of the variables whose names tell a secret, such as ``KAFKA_PASSWORD``."""
-    return secrets_in_options(environment)
+    """The values of the variables whose names tell a secret, such as ``KAFKA_PASSWORD``, and the secret parts of them.
+
+    Values of less than 8 characters, numbers, flags and paths are no secrets: a text would lose common words.
+
+    >>> secrets_in_environment({"KAFKA_PASSWORD": "hush hush", "USE_TOKEN": "false", "TOKEN_FILE": "/etc/token"})
+    frozenset({'hush hush'})
+    """
+    return secrets_in_options({name: value for name, value in environment.items() if _may_be_secret(value.strip())})
+
+
+def _may_be_secret(value: str) -> bool:
+    too_short = len(value) < _SHORTEST_IN_ENVIRONMENT
+    return not (too_short or _NUMBER_OR_FLAG.fullmatch(value) or _is_path(value))
+
+
+def _is_path(value: str) -> bool:
+    """Whether ``value`` is a path on this machine: a key in base 64 can begin as one, but has no such top folder."""
+    if not value.startswith(_BEGINS_PATH):
+        return False
+    try:
+        return Path(*Path(value).expanduser().absolute().parts[:2]).exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
@@ -48,7 +74,7 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     '*****, said nobody'
     """
     # The longest first: one may be a part of another.
-    for value in sorted(secrets, key=len, reverse=True):
+    for value in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(value, _STARS)
     return text
 
