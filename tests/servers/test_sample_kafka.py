@@ -176,7 +176,9 @@ def test_a_value_that_the_topic_does_not_take_ends_the_command_too(
 
 def start_sending(listener: Listener, topic: str, manifest: Path, *arguments: object) -> subprocess.Popen[str]:
     """A command that has many messages to send and has sent some of them."""
-    program = "import sys; from connector_lib.cli import main; sys.exit(main())"
+    # Where the tests run in the background of a shell, their children would be told to ignore Ctrl-C.
+    heard = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heard}; from connector_lib.cli import main; sys.exit(main())"
     asked = sample(listener, topic, "--messages", 10_000_000, "--manifest", manifest, *arguments)
     process = subprocess.Popen(
         [sys.executable, "-c", program, *asked], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -261,7 +261,9 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def test_ctrl_c_while_spark_starts_leaves_no_process_and_no_lock_behind(source: Path, tmp_path: Path) -> None:
-    command = [*COMMAND, "run", str(PIPELINES / "readings"), "--set", f"source.storage_path={source}"]
+    # Where the tests run in the background of a shell, their children would be told to ignore Ctrl-C.
+    heard = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[-1]}"
+    command = [*COMMAND[:-1], heard, "run", str(PIPELINES / "readings"), "--set", f"source.storage_path={source}"]
     command += ["--warehouse", str(tmp_path / "warehouse"), "--memory", "1024"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
