@@ -15,7 +15,7 @@ from typing import Final
 
 from connector_lib.errors import WarehouseError
 
-__all__ = ["START_AFRESH", "Writer", "check_streaming_tables", "check_writer"]
+__all__ = ["START_AFRESH", "Writer", "check_streaming_tables", "check_writer", "remove_unfinished"]
 
 START_AFRESH: Final = "delete the whole folder to start afresh (every source is then read again), or put the part back"
 _BATCH_FILE: Final = re.compile(r"(\d+)(\.compact)?")
@@ -36,6 +36,18 @@ class Writer:
         """The folder of the table; the metastore keeps names in lower case."""
         database = self.database.lower()
         return (tables if database == "default" else tables / f"{database}.db") / self.table.lower()
+
+
+def remove_unfinished(checkpoints: Path) -> None:
+    """Removes the files that a killed run was writing in the folder ``checkpoints``: they have not got their name yet,
+    and nobody reads them.
+
+    Before a flow's first batch Spark asks for empty folders there, and one of these would make it refuse the flow for
+    good (``STATE_STORE_CHECKPOINT_LOCATION_NOT_EMPTY``, seen on 4.3.0).
+    """
+    for pattern in (".*.tmp", "..*.tmp.crc"):
+        for file in checkpoints.rglob(pattern):
+            file.unlink(missing_ok=True)
 
 
 def check_streaming_tables(tables: Path, checkpoints: Mapping[str, Path]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError, WarehouseError
 from connector_lib.flows.runtime import recording_sources
 from connector_lib.local.cache_folder import cache_folder
-from connector_lib.local.checkpoints import Writer
+from connector_lib.local.checkpoints import Writer, remove_unfinished
 from connector_lib.local.class_archive import ClassArchive, class_archive, installed_jars
 from connector_lib.local.definitions import Dataset, Definitions, FlowDefinition, SourceLine, observed_rules
 from connector_lib.local.engine.graph import PipelineGraph, tables_in_sql
@@ -87,6 +87,7 @@ def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunO
     )
     with lock:
         warehouse = open_warehouse(settings.warehouse)
+        remove_unfinished(warehouse.checkpoints)
         journal = Journal(warehouse.journal)
         for interruption in journal.interruptions():
             observer.note(_interrupted(interruption.pipeline, interruption.since, interruption.materialized_views))

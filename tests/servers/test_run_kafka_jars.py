@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from connector_lib.local.kafka_jars import are_fetched
+
 if TYPE_CHECKING:
     from tools.kafka.jars import KafkaJars
 
@@ -43,5 +45,6 @@ def test_without_a_network_the_jars_that_are_needed_are_named(kafka_jars: KafkaJ
     assert "--jars DIR" in error
     assert "\tat " not in error
     assert not (tmp_path / "warehouse").exists()
-    # What was left half-way would be taken for the jars by the next run.
-    assert [path.suffix for path in (tmp_path / "connector_lib").iterdir()] == [".log"]
+    # What is left half-way is not taken for the jars by the next run.
+    assert {path.name for path in half.parent.iterdir()} == {half.name, f"{half.name}.log"}
+    assert not are_fetched(half)
