@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import os
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from pathlib import Path
 
 from connector_lib.local.java import JavaRuntime
 
-__all__ = ["ClassArchive", "class_archive", "installed_jars"]
+__all__ = ["ClassArchive", "class_archive"]
 
 _SUFFIX = ".jsa"
 _UNUSED_SECONDS = 30 * 24 * 3600
@@ -75,14 +74,6 @@ class ClassArchive:
         """Removes what a JVM wrote that was ended before it was done."""
         with contextlib.suppress(OSError):
             self.partial.unlink()
-
-
-def installed_jars() -> Path:
-    """The folder with the jars of the installed pyspark."""
-    spec = importlib.util.find_spec("pyspark")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "jars"
 
 
 def class_archive(java: JavaRuntime, spark_jars: Path, folder: Path) -> ClassArchive | None:

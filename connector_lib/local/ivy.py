@@ -15,12 +15,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from connector_lib.errors import MissingRequirementError
+from connector_lib.local.installed_jars import installed_jars
 from connector_lib.local.java import JavaRuntime
 from connector_lib.local.lock import holding
 
@@ -153,10 +153,7 @@ def _run_ivy(modules: Sequence[Module], work: Path, java: JavaRuntime) -> _Answe
 
 
 def _ivy_jar() -> Path:
-    spec = find_spec("pyspark")
-    assert spec is not None
-    assert spec.origin is not None
-    found = sorted((Path(spec.origin).parent / "jars").glob("ivy-[0-9]*.jar"))
+    found = sorted(installed_jars().glob("ivy-[0-9]*.jar"))
     if not found:
         raise MissingRequirementError("this pyspark comes without Apache Ivy, by which Spark gets published jars")
     return found[-1]

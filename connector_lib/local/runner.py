@@ -16,13 +16,14 @@ from connector_lib.errors import ConfigurationError, ConnectorLibError, Pipeline
 from connector_lib.flows.runtime import recording_sources
 from connector_lib.local.cache_folder import cache_folder
 from connector_lib.local.checkpoints import Writer, remove_unfinished
-from connector_lib.local.class_archive import ClassArchive, class_archive, installed_jars
+from connector_lib.local.class_archive import ClassArchive, class_archive
 from connector_lib.local.definitions import Dataset, Definitions, FlowDefinition, SourceLine, observed_rules
 from connector_lib.local.engine.graph import PipelineGraph, tables_in_sql
 from connector_lib.local.engine.metrics import drain_observations, observe
 from connector_lib.local.engine.process import EngineSettings, SparkEngine
 from connector_lib.local.events import FlowEvent, parse_event, short_name
 from connector_lib.local.failures import location_in, readable
+from connector_lib.local.installed_jars import installed_jars
 from connector_lib.local.java import JavaRuntime, find_java, java_home_for_spark
 from connector_lib.local.journal import Journal
 from connector_lib.local.kafka_failures import kafka_failure

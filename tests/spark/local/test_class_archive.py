@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from connector_lib.local.class_archive import class_archive, installed_jars
+from connector_lib.local.class_archive import class_archive
+from connector_lib.local.installed_jars import installed_jars
 from connector_lib.local.java import find_java
 
 PIPELINES = Path(__file__).parents[2] / "data" / "pipelines"
