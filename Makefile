@@ -8,14 +8,18 @@ export PYTHONSAFEPATH := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check wheel bench clean
+.PHONY: help run run-fhir test check wheel bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 INPUT := .run/hl7_in
 WAREHOUSE := .run/warehouse
 EXAMPLE := pipelines/hl7v2_files
+FHIR_EXAMPLE := pipelines/fhir_api
+FHIR_WAREHOUSE := .run/fhir_warehouse
+DAYS ?= 1
+PATIENT_COLUMNS := id,family,gender,birth_date,__START_AT,__END_AT
 
 run: ## turn sample HL7 v2 files into tables on this machine's Spark
 	@$(PYTHON) tools/venv.py local
@@ -26,6 +30,14 @@ run: ## turn sample HL7 v2 files into tables on this machine's Spark
 	$(BIN)/connector-lib show observations --columns code_text,value,units,abnormal_flags --limit 5 --warehouse $(WAREHOUSE)
 	@echo
 	@echo "Next: put HL7 v2 files of your own into $(INPUT) and run 'make run' again: only new files are read."
+
+run-fhir: ## turn a FHIR API, served on this machine, into tables
+	@$(PYTHON) tools/venv.py local
+	$(BIN)/connector-lib sample fhir --serve --patients 20 --days $(DAYS) -- \
+	  $(BIN)/connector-lib run $(FHIR_EXAMPLE) --warehouse $(FHIR_WAREHOUSE) $(ARGS)
+	$(BIN)/connector-lib show patients --columns $(PATIENT_COLUMNS) --limit 5 --warehouse $(FHIR_WAREHOUSE)
+	@echo
+	@echo "Next: 'make run-fhir DAYS=2' is the same server a day later: only what changed is read."
 
 test: ## run the tests, all or some: make test ARGS="tests/unit -k parse"
 	@$(PYTHON) tools/venv.py dev

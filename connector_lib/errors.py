@@ -5,9 +5,18 @@
     ConnectorLibError
     ├── UsageError                a wrong option, path or name given by the person at the keyboard
     ├── ConfigurationError        a file of a pipeline folder, or an option in it, is wrong
-    │   └── PipelineRuleError     a transformation file does what pipelines must not do
+    │   ├── PipelineRuleError     a transformation file does what pipelines must not do
+    │   ├── SpecError (ValueError)        a pipeline spec (``ingest.yml``) is wrong
+    │   └── OptionError (ValueError)      an option of a connection or of a source's table is wrong
     ├── MissingRequirementError   something that has to be installed is missing
     ├── BrokerError               servers of a topic do not answer, refuse, or do not confirm what they were sent
+    ├── SourceError               a source of records could not be read
+    │   ├── UnknownTableError (ValueError)  the source has no such table
+    │   ├── ApiError                  an API refused, failed, or answered what cannot be read
+    │   │   └── PagingError               the pages of an answer do not lead to an end
+    │   ├── OffsetError               an offset belongs to other options, or cannot be gone on from
+    │   ├── ConversionError (ValueError)    a value does not fit the type of its column
+    │   └── ContractError             a connector breaks a rule of the contract
     ├── WarehouseError            a local warehouse folder is in use, incomplete or not ours
     ├── PipelineRunError          a pipeline was started and failed
     └── HL7Error (ValueError)     text that is not HL7 v2
@@ -24,15 +33,24 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "ApiError",
     "BrokerError",
     "ConfigurationError",
     "ConnectorLibError",
+    "ContractError",
+    "ConversionError",
     "HL7Error",
     "MissingRequirementError",
+    "OffsetError",
+    "OptionError",
+    "PagingError",
     "ParseError",
     "PathError",
     "PipelineRuleError",
     "PipelineRunError",
+    "SourceError",
+    "SpecError",
+    "UnknownTableError",
     "UsageError",
     "WarehouseError",
     "did_you_mean",
@@ -77,6 +95,15 @@ class PipelineRuleError(ConfigurationError):
     """A transformation file does what would lose rows without an error. Names file and line."""
 
 
+class SpecError(ConfigurationError, ValueError):
+    """A pipeline spec is wrong: names the object in it and the key."""
+
+
+class OptionError(ConfigurationError, ValueError):
+    """An option of a connection, or of a table of a source, is missing, unknown or wrong. Names it, and never shows
+    the value of a secret one."""
+
+
 class MissingRequirementError(ConnectorLibError):
     """Something that has to be installed is not there: pyspark, Java, an extra. Says how to get it."""
 
@@ -86,6 +113,56 @@ class BrokerError(ConnectorLibError):
 
     Names the servers and the topic, never the secret of the login.
     """
+
+
+class SourceError(ConnectorLibError):
+    """A source of records could not be read to its end. Nothing that was read of it may be taken for the whole."""
+
+
+class UnknownTableError(SourceError, ValueError):
+    """The source has no table of that name."""
+
+
+class ApiError(SourceError):
+    """An API refused, failed, did not answer in time, or answered what cannot be read.
+
+    ``status`` is the HTTP status, None where there was no answer; ``request_id`` what the API calls the request, where
+    it names it. The message has method, origin and path, never a query, a header or a whole body.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", status: int | None = None, request_id: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.request_id = request_id
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_api_error, (type(self), self.message, self.hint, self.status, self.request_id))
+
+
+def _rebuild_api_error(
+    kind: type[ApiError], message: str, hint: str, status: int | None, request_id: str | None
+) -> ApiError:
+    return kind(message, hint=hint, status=status, request_id=request_id)
+
+
+class PagingError(ApiError):
+    """The pages of an answer do not lead to an end: a page that was seen before, too many, or one elsewhere."""
+
+
+class OffsetError(SourceError):
+    """An offset belongs to other options, or to a state that the source has forgotten. The hint says what to do, which
+    is a full refresh for the most part."""
+
+
+class ConversionError(SourceError, ValueError):
+    """A value does not fit the type of its column. Names the column and the type, never the value."""
+
+
+class ContractError(SourceError):
+    """A connector breaks a rule of the contract (:mod:`connector_lib.connector.interface`): rows without progress, an
+    offset that is no JSON object, a snapshot that has no end."""
 
 
 class WarehouseError(ConnectorLibError):
