@@ -12,6 +12,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.api_reading import measure_api_reading
+from benchmarks.converting import measure_converting
 from benchmarks.events import RUNS_A_ROUND, measure_events
 from benchmarks.growth import measure_growth
 from benchmarks.parsing import compare, corpus_messages, inputs
@@ -36,12 +38,16 @@ class Sizes:
     udf_rounds: int
     events: int
     events_rounds: int
+    api_records: int
+    converted_records: int
+    streamed_records: int
+    records_rounds: int
 
 
 _WIDTH = 140
 """Columns of the tables where the output is no terminal."""
-_FULL = Sizes(9, 500, 500, (10_000, 50_000, 200_000), 40_000, 5, 20_000, 3)
-_QUICK = Sizes(3, 100, 30, (500, 2_000), 2_000, 1, 300, 1)
+_FULL = Sizes(9, 500, 500, (10_000, 50_000, 200_000), 40_000, 5, 20_000, 3, 50_000, 10_000, 1_000_000, 9)
+_QUICK = Sizes(3, 100, 30, (500, 2_000), 2_000, 1, 300, 1, 2_000, 1_000, 5_000, 1)
 
 
 def main() -> None:
@@ -67,7 +73,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure connector_lib beside other HL7 v2 parsers.",
+        description="Measure connector_lib beside others that do the same.",
         epilog="example: python -m benchmarks --quick",
     )
     parser.add_argument("--quick", action="store_true", help="two minutes, for trying it out")
@@ -78,7 +84,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(sizes: Sizes, corpus: Path, folder: Path) -> list[Section]:
     found = inputs(sizes.rounds, sizes.messages_a_round, corpus_messages(corpus))
-    steps = len(found) * sizes.rounds + 4 + RUNS_A_ROUND * sizes.events_rounds
+    steps = len(found) * sizes.rounds + 6 + RUNS_A_ROUND * sizes.events_rounds
     bar = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*bar, console=Console(stderr=True)) as progress:
         task = progress.add_task("parsing", total=steps)
@@ -96,10 +102,16 @@ def _measure(sizes: Sizes, corpus: Path, folder: Path) -> list[Section]:
             *compare(found, advance),
             step("splitting a large file", lambda: measure_splitting(folder, sizes.megabytes)),
             step("growth", lambda: measure_growth(folder, sizes.counts)),
+            step("records from an API", lambda: measure_api_reading(sizes.api_records, sizes.records_rounds)),
+            step("records to Arrow", lambda: _converting(sizes)),
             # Before the next one, which sets environment variables for Spark in this process.
             step("topic to tables", lambda: measure_events(folder, sizes.events, sizes.events_rounds, advance)),
             step("parse UDF in Spark", lambda: measure_udf(folder, sizes.udf_messages, sizes.udf_rounds)),
         ]
+
+
+def _converting(sizes: Sizes) -> Section:
+    return measure_converting(sizes.converted_records, sizes.records_rounds, sizes.streamed_records)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rich.table import Table
 
 __all__ = ["PEERS", "Section", "Target", "as_markdown", "print_section", "print_targets"]
 
-PEERS = ("hl7", "hl7apy", "hl7lw", "hl7kit", "medforge")
+PEERS = ("hl7", "hl7apy", "hl7lw", "hl7kit", "medforge", "dlt", "requests")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,11 +42,14 @@ def test_a_quick_run_writes_every_figure_and_a_verdict_on_every_target(tmp_path:
     _, targets, *sections = text.split("\n## ")
     verdicts = [line.rsplit("|", 2)[1].strip() for line in targets.splitlines() if line.startswith("| p")]
     assert len(verdicts) == 11
+    assert sum(line.startswith("| records ") for line in targets.splitlines()) == 4
     assert set(verdicts) <= {"reached", "NOT reached", "not measured"}
     titles = [section.splitlines()[0] for section in sections]
     assert [title for title in titles if not title.startswith("Parsing")] == [
         "Splitting a large file",
         "Growth",
+        "Records from an API",
+        "Records to Arrow",
         "Topic to tables",
         "Parse UDF",
     ]
