@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,6 +15,8 @@ from pyspark.sql import SparkSession
 from pyspark.sql.connect.session import SparkSession as ConnectSession
 
 from connector_lib.local.java import find_java, java_home_for_spark
+
+CONNECTORS = Path(__file__).parents[1] / "data" / "connectors"
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-    ConnectSession._start_connect_server("local[2]", options)
+    with pytest.MonkeyPatch.context() as patch:
+        # Workers take the path of the JVM that starts them: they find the connectors of the tests, as installed ones.
+        paths = filter(None, (str(CONNECTORS), os.environ.get("PYTHONPATH")))
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        ConnectSession._start_connect_server("local[2]", options)
     context = SparkContext._active_spark_context
     assert context is not None
     assert context._jvm is not None

@@ -1,7 +1,8 @@
 """One pipeline as a graph of Spark's engine: its files loaded, and all that they define run.
 
 Internal to Spark: the commands of ``pyspark.pipelines.spark_connect_pipeline``, the loader of
-``pyspark.pipelines.cli``, the JVM's registry of graphs (``dataflowGraphRegistry``) and its SQL parser.
+``pyspark.pipelines.cli``, the requests of the Connect client (``_execute_and_fetch_as_iterator``), the JVM's registry
+of graphs (``dataflowGraphRegistry``) and its SQL parser.
 """
 
 from __future__ import annotations
@@ -80,12 +81,18 @@ class PipelineGraph:
             self._add_sql(registry.definitions)
         return registry.definitions
 
-    def run(self, checkpoints: Path, *, full_refresh: bool) -> Iterator[str]:
-        """Runs the graph and gives the messages of the engine as they come. Raises what Spark raises."""
+    def run(self, checkpoints: Path, *, full_refresh: bool, concurrent_flows: int | None = None) -> Iterator[str]:
+        """Runs the graph and gives the messages of the engine as they come. Raises what Spark raises.
+
+        ``concurrent_flows`` is how many flows run at the same time at most; None leaves it to Spark (16).
+        """
         from pyspark.pipelines.spark_connect_pipeline import start_run
 
+        if concurrent_flows is not None:
+            self._spark.conf.set("spark.sql.pipelines.execution.maxConcurrentFlows", str(concurrent_flows))
+        session: Any = _SessionForRun(self._spark)
         results = start_run(
-            self._spark,
+            session,
             self._id,
             full_refresh=None,
             full_refresh_all=full_refresh,
@@ -94,10 +101,8 @@ class PipelineGraph:
             storage=f"file://{checkpoints}",
         )
         for result in results:
-            # A pipeline that reads a Python data source answers with things that are no events.
-            answer: Any = result
-            if isinstance(answer, dict) and "pipeline_event_result" in answer:
-                yield answer["pipeline_event_result"].event.message
+            if "pipeline_event_result" in result:
+                yield result["pipeline_event_result"].event.message
 
     def _add_sql(self, definitions: Definitions) -> None:
         """Adds what the SQL files define. SQL never resolves a table too early: no relation is kept."""
@@ -115,6 +120,29 @@ class PipelineGraph:
         line = element.origin().line()
         file = self._pipeline.root / element.origin().filePath().get()
         return SourceLine(file, line.get() if line.isDefined() else None)
+
+
+class _SessionForRun:
+    """A session, to start a run by, whose answers that are no events are passed over.
+
+    Where a pipeline reads a Python data source, Spark sends what its workers counted (``__python_accumulator__``) with
+    the events, and pyspark's ``execute_command_as_iterator`` ends with UNKNOWN_RESPONSE then. Tried on 4.3.0.
+    """
+
+    def __init__(self, spark: SparkSession) -> None:
+        session: Any = spark
+        self._client: Any = session.client
+
+    @property
+    def client(self) -> _SessionForRun:
+        return self
+
+    def execute_command_as_iterator(self, command: Any) -> Iterator[dict[str, Any]]:
+        request = self._client._execute_plan_request_with_metadata()
+        self._client._set_command_in_plan(request.plan, command)
+        for answer in self._client._execute_and_fetch_as_iterator(request, {}):
+            if isinstance(answer, dict):
+                yield answer
 
 
 def tables_in_sql(query: str) -> list[str]:

@@ -7,19 +7,24 @@ Internal to Spark: the registry that ``pyspark.pipelines`` hands every definitio
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import pyspark
 from pyspark.errors import PySparkException
 from pyspark.pipelines.flow import AutoCdcFlow, Flow
 from pyspark.pipelines.output import MaterializedView, Output, Sink, StreamingTable, TemporaryView
 from pyspark.pipelines.spark_connect_graph_element_registry import SparkConnectGraphElementRegistry
 from pyspark.sql import DataFrame, SparkSession
 
+import connector_lib
 from connector_lib.local.definitions import Dataset, Definitions, FlowDefinition, SourceLine
 
 __all__ = ["RecordingRegistry"]
 
+_PACKAGE: Final = Path(connector_lib.__file__).parent
+_LIBRARIES: Final = (_PACKAGE, Path(pyspark.__file__).parent)
 _KINDS = {
     StreamingTable: "streaming table",
     MaterializedView: "materialized view",
@@ -72,4 +77,9 @@ class RecordingRegistry(SparkConnectGraphElementRegistry):
 
 def _source(element: Output | Flow | AutoCdcFlow) -> SourceLine:
     location = element.source_code_location
-    return SourceLine(Path(location.filename), location.line_number)
+    if not Path(location.filename).is_relative_to(_PACKAGE):
+        return SourceLine(Path(location.filename), location.line_number)
+    # Defined by a function of this package: the line of the pipeline's file that called it says more.
+    frames = ((Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_stack(None))
+    others = (SourceLine(file, line) for file, line in frames if not any(map(file.is_relative_to, _LIBRARIES)))
+    return next(others, SourceLine(Path(location.filename), location.line_number))
