@@ -1,0 +1,223 @@
+"""Bulk export: the order, the wait for it, and its files of NDJSON.
+
+Source: FHIR Bulk Data Access 2.0, https://hl7.org/fhir/uv/bulkdata/STU2/export.html.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from connector_lib.connector.timestamps import timestamp_nanoseconds, timestamp_text
+from connector_lib.errors import ApiError, SourceError
+from connector_lib.formats.fhir.bundle import Resource, history_entries, read_bundle
+from connector_lib.formats.fhir.outcome import Issue, described, is_outcome, issues_of
+from connector_lib.http import Answer, HttpClient
+from connector_lib.http.body import BodyError, JsonReader
+from connector_lib.http.origin import Origin
+from connector_lib.http.retry import retry_after
+from connector_lib.sources.fhir.client import FHIR_JSON, answer_errors
+
+__all__ = ["BulkExport", "ExportOrder"]
+
+_NDJSON: Final = "application/fhir+ndjson"
+_FIRST_WAIT: Final = 2.0
+_LONGEST_WAIT: Final = 60.0
+"""Seconds between two questions, where the server does not ask for more."""
+_EARLIER: Final = 1_000_000_000
+"""Nanoseconds. What was updated at the very instant ``_since`` may be in an export or not: it is asked for earlier."""
+_READER: Final = JsonReader(decimals=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What to export: a resource type, of all (``system``), of all patients (``patient``) or of a ``group/<id>``;
+    ``since`` in nanoseconds from 1970 on, None for everything; ``until`` is the time that the export must reach."""
+
+    resource_type: str
+    level: str
+    since: int | None
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkExport:
+    """Bulk exports of one server.
+
+    ``file_client`` gives the client, without a login, for files that are at another origin; None where none may be
+    read there. ``longest`` is how many seconds an export may take. ``clock`` and ``sleep`` are given by tests.
+    """
+
+    http: HttpClient
+    file_client: Callable[[str], HttpClient | None]
+    longest: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def resources(self, order: ExportOrder) -> Iterator[Resource]:
+        """The resources of an export, file by file.
+
+        Those before ``order.since`` or from ``order.until`` on are left out. Raises
+        :class:`~connector_lib.errors.ApiError`, also where the server says that it left something out.
+        """
+        manifest, answer = self._finished(order)
+        for line in self._lines(manifest, "output", order.resource_type, answer):
+            resource = _object(line, answer)
+            with answer_errors(answer):
+                _check_is(resource, order.resource_type)
+                within = _is_within(resource, order)
+            if within:
+                yield resource
+
+    def deleted_ids(self, order: ExportOrder) -> Iterator[str]:
+        """The ids of the resources that an export since ``order.since`` lists as deleted."""
+        manifest, answer = self._finished(order)
+        for line in self._lines(manifest, "deleted", None, answer):
+            with answer_errors(answer):
+                page = read_bundle(_object(line, answer), "transaction")
+                # One Bundle lists deletions of all types.
+                of_type = [entry for entry in page.entries if _is_of_type(entry, order.resource_type)]
+                found = list(history_entries(replace(page, entries=of_type), order.resource_type))
+            yield from (entry.id for entry in found if entry.deleted)
+
+    def _finished(self, order: ExportOrder) -> tuple[Mapping[str, Any], Answer]:
+        """The manifest of a new export, without errors in it, and the answer that it came with."""
+        answer = self._waited_for(self._ordered(order))
+        with answer_errors(answer):
+            manifest = answer.json()
+            if not isinstance(manifest, Mapping) or "output" not in manifest:
+                raise SourceError("the export ended without a list of files")
+            _check_reaches(manifest, order.until)
+        issues: list[Issue] = []
+        for line in self._lines(manifest, "error", None, answer):
+            outcome = _object(line, answer)
+            issues += [issue for issue in issues_of(outcome) if issue.is_failure] if is_outcome(outcome) else []
+        if issues:
+            raise _error(answer, f"the export left something out: {described(issues)}")
+        return manifest, answer
+
+    def _ordered(self, order: ExportOrder) -> Answer:
+        path = {"system": "$export", "patient": "Patient/$export"}.get(order.level)
+        if path is None:
+            path = f"Group/{order.level.partition('/')[2]}/$export"
+        params = {"_type": order.resource_type, "_outputFormat": _NDJSON}
+        if order.since is not None:
+            params["_since"] = timestamp_text(order.since - _EARLIER)
+        answer = self.http.get(path, params, headers={"Accept": FHIR_JSON, "Prefer": "respond-async"})
+        if answer.status != 202 or not answer.headers.get("content-location"):
+            raise _error(
+                answer,
+                f"the export was not taken as an order: the answer is {answer.status}, and names no place to ask at",
+                hint="the server may have no bulk export of this kind: set bulk=false, or another export_level",
+            )
+        return answer
+
+    def _waited_for(self, ordered: Answer) -> Answer:
+        """The answer that comes when the export is done."""
+        place = ordered.headers["content-location"]
+        ends, wait = self.clock() + self.longest, _FIRST_WAIT
+        answer = ordered
+        while True:
+            asked = retry_after(answer.headers.get("retry-after"), answer.date or datetime.now(timezone.utc))
+            seconds = wait if asked is None else asked
+            if self.clock() + seconds > ends:
+                raise _error(
+                    answer,
+                    f"the export is not done after {self.longest:,.0f} s",
+                    hint="give it longer by export_seconds",
+                )
+            self.sleep(seconds)
+            answer = self.http.get(place, headers={"Accept": "application/json"})
+            if answer.status != 202:
+                return answer
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _lines(
+        self, manifest: Mapping[str, Any], part: str, resource_type: str | None, answer: Answer
+    ) -> Iterator[bytes]:
+        """The lines of the files in one list of a manifest; with ``resource_type`` those of that type."""
+        files = manifest.get(part) or []
+        if not isinstance(files, list) or not all(isinstance(file, Mapping) for file in files):
+            raise _error(answer, f"the list '{part}' of the export is no list of files")
+        for file in files:
+            if resource_type is None or file.get("type") == resource_type:
+                url = str(file.get("url", ""))
+                client = self._client_for(url, manifest, answer)
+                yield from client.get_lines(url, headers={"Accept": _NDJSON})
+
+    def _client_for(self, url: str, manifest: Mapping[str, Any], answer: Answer) -> HttpClient:
+        origin = Origin.of(url)
+        if origin is None or origin == Origin.of(self.http.base_url):
+            # A file elsewhere on the server, or at no address at all, is refused by the client itself.
+            return self.http
+        client = self.file_client(str(origin))
+        if client is None:
+            return self.http
+        if manifest.get("requiresAccessToken") is not False:
+            raise _error(
+                answer,
+                f"the files of the export are at {origin}, and need the login of the FHIR server",
+                hint="a login is sent to no other server: ask who runs the API for files at its own address",
+            )
+        return client
+
+
+def _is_within(resource: Resource, order: ExportOrder) -> bool:
+    meta = resource.get("meta")
+    text = meta.get("lastUpdated") if isinstance(meta, Mapping) else None
+    if not isinstance(text, str):
+        return True
+    try:
+        updated = timestamp_nanoseconds(text)
+    except ValueError:
+        raise SourceError(
+            f"a {order.resource_type} has a meta.lastUpdated that is no instant", hint="tell who runs the API"
+        ) from None
+    return updated < order.until and (order.since is None or updated >= order.since)
+
+
+def _check_reaches(manifest: Mapping[str, Any], until: int) -> None:
+    """An export of an earlier state than what the run counts as read would lose what came between."""
+    text = manifest.get("transactionTime")
+    try:
+        reached = timestamp_nanoseconds(text) if isinstance(text, str) else None
+    except ValueError:
+        reached = None
+    if reached is None:
+        raise SourceError("the export does not say of which time it is (transactionTime)")
+    if reached < until:
+        raise SourceError(
+            "the export is of an earlier time than the run reads to",
+            hint="the server exports an older copy of its resources: set lag_seconds to more than its age",
+        )
+
+
+def _check_is(resource: Resource, resource_type: str) -> None:
+    if resource.get("resourceType") != resource_type:
+        raise SourceError(f"a file of the export that should hold {resource_type} holds something else")
+    if not isinstance(resource.get("id"), str) or not resource["id"]:
+        raise SourceError(f"a {resource_type} in the export has no id")
+
+
+def _is_of_type(entry: Any, resource_type: str) -> bool:
+    request = entry.get("request") if isinstance(entry, Mapping) else None
+    url = request.get("url") if isinstance(request, Mapping) else None
+    # An entry that does not say what it is of is left to be refused.
+    return not isinstance(url, str) or f"/{url}".rpartition("/")[0].endswith(f"/{resource_type}")
+
+
+def _object(line: bytes, answer: Answer) -> Resource:
+    try:
+        value = _READER.read(line, {})
+    except BodyError as error:
+        raise _error(answer, f"a line in a file of the export cannot be read: {error.message}") from None
+    if not isinstance(value, dict):
+        raise _error(answer, "a line in a file of the export is no resource")
+    return value
+
+
+def _error(answer: Answer, reason: str, hint: str = "") -> ApiError:
+    return ApiError(f"{answer.request.shown}: {reason}", hint=hint, status=answer.status, request_id=answer.request_id)
