@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+# Processes that run tests side by side.
+JOBS ?= 2
 
 # The installed wheel is what runs, not the source tree in the working directory: here, in pytest and in Spark's workers.
 export PYTHONSAFEPATH := 1
@@ -19,7 +21,7 @@ EXAMPLE := pipelines/hl7v2_files
 FHIR_EXAMPLE := pipelines/fhir_api
 FHIR_WAREHOUSE := .run/fhir_warehouse
 DAYS ?= 1
-PATIENT_COLUMNS := id,family,gender,birth_date,__START_AT,__END_AT
+PATIENT_COLUMNS := id,gender,birthDate,__START_AT,__END_AT
 
 run: ## turn sample HL7 v2 files into tables on this machine's Spark
 	@$(PYTHON) tools/venv.py local
@@ -35,13 +37,13 @@ run-fhir: ## turn a FHIR API, served on this machine, into tables
 	@$(PYTHON) tools/venv.py local
 	$(BIN)/connector-lib sample fhir --serve --patients 20 --days $(DAYS) -- \
 	  $(BIN)/connector-lib run $(FHIR_EXAMPLE) --warehouse $(FHIR_WAREHOUSE) $(ARGS)
-	$(BIN)/connector-lib show patients --columns $(PATIENT_COLUMNS) --limit 5 --warehouse $(FHIR_WAREHOUSE)
+	$(BIN)/connector-lib show fhir_api.patients --columns $(PATIENT_COLUMNS) --limit 5 --warehouse $(FHIR_WAREHOUSE)
 	@echo
 	@echo "Next: 'make run-fhir DAYS=2' is the same server a day later: only what changed is read."
 
 test: ## run the tests, all or some: make test ARGS="tests/unit -k parse"
 	@$(PYTHON) tools/venv.py dev
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: ## check format, lint, types, import order of the rooms, and names that do not belong here
 	@$(PYTHON) tools/venv.py dev

@@ -13,7 +13,7 @@ import typer
 
 import connector_lib
 from connector_lib import __version__
-from connector_lib.cli import doctor, hl7v2, run, sample, show
+from connector_lib.cli import doctor, hl7v2, new_source, read, run, sample, show, sources
 from connector_lib.errors import ConnectorLibError, UsageError
 from connector_lib.redaction import masked, secrets_in_environment
 
@@ -56,7 +56,7 @@ def _build_app() -> typer.Typer:
     ) -> None:
         """HL7 v2 messages from files, Kafka, Event Hubs and Kinesis as tables."""
 
-    for group in (run, show, doctor, hl7v2, sample):
+    for group in (run, show, doctor, hl7v2, sources, read, new_source, sample):
         group.register(app)
     return app
 

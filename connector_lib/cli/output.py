@@ -6,6 +6,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -13,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["data_console", "visible", "write_json_line"]
+__all__ = ["data_console", "json_line", "visible", "write_json_line"]
 
 _NO_TERMINAL_WIDTH: Final = 250
 """Columns where the output is no terminal: wide enough that lines stay whole."""
@@ -39,11 +41,24 @@ def visible(text: str) -> str:
     return _CONTROLS.sub(_picture, text)
 
 
-def write_json_line(record: dict[str, object]) -> None:
+def write_json_line(record: Mapping[str, object]) -> None:
     """Prints ``record`` as one line of JSON."""
+    typer.echo(json_line(record))
+
+
+def json_line(record: Mapping[str, object]) -> str:
+    """``record`` as one line of JSON for the standard output, without the line's end."""
     # A terminal that is not UTF-8 gets escapes instead of an encoding error.
     is_utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    typer.echo(json.dumps(record, ensure_ascii=not is_utf8))
+    return json.dumps(record, ensure_ascii=not is_utf8, default=_plain_number)
+
+
+def _plain_number(value: object) -> float | str:
+    """A decimal as a number of JSON; as text where that would cost digits."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is no value of JSON")
+    number = float(value)
+    return number if Decimal(str(number)) == value else str(value)
 
 
 def _picture(match: re.Match[str]) -> str:

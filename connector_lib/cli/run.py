@@ -33,6 +33,10 @@ Example: connector-lib run pipelines/hl7v2_files \\
 \b
 Example: connector-lib run pipelines/hl7v2_kafka \\
     --set kafka.servers=127.0.0.1:9092 --set kafka.topic=hl7
+
+\b
+Example: connector-lib run pipelines/fhir_api \\
+    --connections connections.yml
 """
 _SHORT_KINDS: Final = {"streaming table": "stream", "materialized view": "view"}
 _STOPPED: Final = """\
@@ -83,6 +87,14 @@ def register(app: typer.Typer) -> None:
                 help="Jars for Spark. Without it a pipeline that reads topics of Kafka fetches what it needs, once.",
             ),
         ] = None,
+        connections: Annotated[
+            Path | None,
+            typer.Option(
+                "--connections",
+                metavar="FILE",
+                help="Connections of a pipeline that reads an API; connections.yml beside the pipeline without it.",
+            ),
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
         verbose: Annotated[
             bool, typer.Option("--verbose", help="Also show Spark's own words when something fails.")
@@ -95,8 +107,12 @@ def register(app: typer.Typer) -> None:
         from connector_lib.local.runner import RunSettings, run_pipeline
         from connector_lib.project.pipeline import load_pipeline_folder
 
+        if connections is not None and not connections.is_file():
+            raise UsageError(f"there is no file '{connections}'", hint="--connections connections.yml")
         folder = load_pipeline_folder(pipeline_dir, _settings(settings or []))
-        options = RunSettings(warehouse, full_refresh=full_refresh, cores=cores, memory_mb=memory, jars=jars)
+        options = RunSettings(
+            warehouse, full_refresh=full_refresh, cores=cores, memory_mb=memory, jars=jars, connections=connections
+        )
         try:
             with progress_on(sys.stderr) as observer:
                 report = run_pipeline(folder, options, observer)

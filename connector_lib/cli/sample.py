@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from connector_lib.cli.sample_fhir import FHIR_HELP, fhir
 from connector_lib.cli.sample_kafka import (
     KafkaOptions,
     deliveries_into,
@@ -20,6 +21,7 @@ from connector_lib.cli.sample_kafka import (
     print_topic_summary,
     sending_progress,
 )
+from connector_lib.cli.sample_records import RECORDS_HELP, records
 from connector_lib.errors import UsageError
 from connector_lib.samples.hl7v2 import (
     DAMAGES,
@@ -88,6 +90,8 @@ def register(app: typer.Typer) -> None:
         """
 
     group.command("hl7v2", help=_HL7V2_HELP)(_hl7v2)
+    group.command("fhir", help=FHIR_HELP)(fhir)
+    group.command("records", help=RECORDS_HELP)(records)
     app.add_typer(group, name="sample")
 
 

@@ -7,16 +7,14 @@ import json
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from connector_lib.cli.options import DEFAULT_WAREHOUSE
-from connector_lib.cli.output import data_console, visible, write_json_line
+from connector_lib.cli.output import write_json_line
+from connector_lib.cli.rows import print_rows
 from connector_lib.errors import UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 __all__ = ["register"]
 
@@ -29,8 +27,6 @@ Reads the files that Spark has committed, without starting it.
 Example: connector-lib show observations \\
     --columns code_text,value,units --limit 5
 """
-_NARROWEST: Final = 12
-"""Signs that a value is given at least before the table is turned upright."""
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +91,7 @@ def register(app: typer.Typer) -> None:
             for row in values:
                 write_json_line(row)
         else:
-            _print_rows(found.name, rows.column_names, values)
+            print_rows(found.name, rows.column_names, values)
         if len(values) < total:
             typer.echo(f"{len(values):,} of {total:,} rows; '--limit N' prints more", err=True)
 
@@ -132,54 +128,3 @@ def _plain(value: Any) -> Any:
             return {str(name): _plain(part) for name, part in value}
         return [_plain(part) for part in value]
     return value
-
-
-def _print_rows(name: str, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.cells import cell_len
-    from rich.table import Table
-    from rich.text import Text
-
-    console = data_console()
-    if not rows:
-        console.print(f"{name}: no rows")
-        return
-    cells = [[_cell(row[column]) for column in columns] for row in rows]
-    widest = _widest_column(console.width, [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)])
-    if widest is None:
-        _print_upright(console, columns, rows)
-        return
-    table = Table(box=box.SIMPLE_HEAD, title=Text(name), title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        table.add_column(Text(column), no_wrap=True, overflow="ellipsis", max_width=widest)
-    for row_cells in cells:
-        table.add_row(*map(Text, row_cells))
-    console.print(table)
-
-
-def _widest_column(width: int, contents: list[int]) -> int | None:
-    """How wide a column may be at most, so that columns of these contents fit into ``width``; None where they
-    become too narrow to be read.
-    """
-    # Two blanks between columns, and one at each edge.
-    room = width - 2 * len(contents)
-    candidates = range(room, _NARROWEST - 1, -1)
-    return next((most for most in candidates if sum(min(most, content) for content in contents) <= room), None)
-
-
-def _print_upright(console: Console, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    """One line a value, for tables with more columns than the terminal has room for."""
-    width = max(len(column) for column in columns)
-    for number, row in enumerate(rows, start=1):
-        console.print(f"row {number}")
-        for column in columns:
-            if row[column] is not None:
-                console.print(f"  {column:<{width}}  {_cell(row[column])}", no_wrap=True, overflow="ellipsis")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-    # A message's carriage returns would tear the terminal's lines apart.
-    return visible(text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t"))

@@ -17,6 +17,7 @@ __all__ = [
     "Definitions",
     "FlowDefinition",
     "SourceLine",
+    "formats_read",
     "observed_rules",
     "relations_in",
 ]
@@ -88,6 +89,13 @@ def observed_rules(definitions: Definitions) -> dict[str, list[str]]:
                 metrics = observed.setdefault(name.removeprefix(QUALITY_PREFIX), [])
                 metrics.extend(metric.alias.name[0] for metric in relation.collect_metrics.metrics)
     return observed
+
+
+def formats_read(definitions: Definitions) -> set[str]:
+    """The formats of the data sources that the queries read, such as ``binaryFile``."""
+    relations = (relation for flow in definitions.flows if flow.relation for relation in relations_in(flow.relation))
+    reads = (relation.read for relation in relations if relation.WhichOneof("rel_type") == "read")
+    return {read.data_source.format for read in reads if read.WhichOneof("read_type") == "data_source"}
 
 
 def relations_in(message: Any) -> Iterator[Any]:

@@ -33,6 +33,8 @@ _VALUES = (
     (re.compile(r"(records? [^\n]*?: )\[[^\n]*?\](?=[.\n]|\Z)"), r"\1[…]"),
 )
 _FRAME = re.compile(r'^\s*File "')
+# An error of this package has been written without values; the stack above it says nothing to who runs a pipeline.
+_OWN_ERROR = re.compile(r"^connector_lib\.errors\.\w+: (.+?)(?=\n\S|\Z)", re.DOTALL | re.MULTILINE)
 _PYTHON_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit)\b")
 _VALUES_OF_PYTHON = (
     *((re.compile(rf"{quote}[^{quote}\n]*{quote}"), f"{quote}…{quote}") for quote in "'\""),
@@ -46,6 +48,9 @@ def readable(message: str) -> str:
         message = pattern.sub("", message)
     message = _CALL.sub(r" (\1 at \2)", message)
     if "Traceback (most recent call last)" in message:
+        own = _OWN_ERROR.findall(message)
+        if own:
+            return str(own[-1]).strip()
         return "\n".join(_without_values_of_python(line) for line in message.splitlines()).strip()
     for pattern, replacement in _VALUES:
         message = pattern.sub(replacement, message)

@@ -13,11 +13,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from connector_lib.errors import ConfigurationError, ConnectorLibError, PipelineRunError, WarehouseError
+from connector_lib.flows.local_run import LocalRun, local_run
 from connector_lib.flows.runtime import recording_sources
 from connector_lib.local.cache_folder import cache_folder
 from connector_lib.local.checkpoints import Writer, remove_unfinished
 from connector_lib.local.class_archive import ClassArchive, class_archive
-from connector_lib.local.definitions import Dataset, Definitions, FlowDefinition, SourceLine, observed_rules
+from connector_lib.local.definitions import (
+    Dataset,
+    Definitions,
+    FlowDefinition,
+    SourceLine,
+    formats_read,
+    observed_rules,
+)
 from connector_lib.local.engine.graph import PipelineGraph, tables_in_sql
 from connector_lib.local.engine.metrics import drain_observations, observe
 from connector_lib.local.engine.process import EngineSettings, SparkEngine
@@ -48,17 +56,20 @@ __all__ = ["RunSettings", "run_pipeline"]
 
 CATALOG = "spark_catalog"
 """The one catalog of a local run."""
+CONNECTION_FORMAT = "lakeflow_connect"
+"""The data source of connections."""
 _LONGEST_ARCHIVING = 180.0
 """Seconds."""
+_UNDONE = "these materialized views may be empty until the next run rebuilds them: "
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """How to run: the warehouse folder, whether to read everything again, cores and memory for Spark, and a folder of
-    jars for it.
+    """How to run: the warehouse folder, whether to read everything again, cores and memory for Spark, a folder of jars
+    for it, and the file of connections.
 
     None for ``cores`` or ``memory_mb`` takes what suits this machine; None for ``jars`` fetches those of Spark's Kafka
-    connector, once, where a pipeline needs them.
+    connector, once, where a pipeline needs them; None for ``connections`` leaves it to the pipeline to find the file.
     """
 
     warehouse: Path
@@ -66,6 +77,7 @@ class RunSettings:
     cores: int | None = None
     memory_mb: int | None = None
     jars: Path | None = None
+    connections: Path | None = None
 
 
 def run_pipeline(pipeline: PipelineFolder, settings: RunSettings, observer: RunObserver | None = None) -> RunReport:
@@ -204,8 +216,11 @@ class _Run:
 
         self.observer.phase("reading the pipeline")
         graph = PipelineGraph(spark, self.pipeline, CATALOG, database)
-        with recording_sources() as sources, recording_warnings() as warned:
-            definitions = self._load(graph)
+        given = self.settings.connections
+        run = LocalRun(self.warehouse.source_state_of(self.pipeline.name), given.absolute() if given else None)
+        with recording_sources() as sources, recording_warnings() as warned, local_run(run):
+            definitions = self._load(graph, run)
+        self.secrets = self.secrets.union(run.secrets)
         self.notes.extend(warned)
         topics = topic_sources(definitions, self.pipeline.configuration)
         self.secrets = self.secrets.union(*(source.secrets for source in topics))
@@ -232,6 +247,8 @@ class _Run:
             self.targets[short_name(flow_name, database)] = names.get(target.lower(), flow.target)
             if target.lower() in map(str.lower, streaming):
                 self._check_writer(flow, flow_name, target)
+        for other in sorted({name.split(".")[1] for name in full.values()} - {database, "default"}):
+            spark.sql(f"CREATE DATABASE IF NOT EXISTS `{other.replace('`', '``')}`").collect()
         quality = ObservedQuality()
         declared = observed_rules(definitions)
         if declared:
@@ -243,12 +260,16 @@ class _Run:
         views = [short_name(full[d.name], database) for d in tables if d.kind == "materialized view"]
         self.journal.began(run_id, self.pipeline.name, _now(), views)
         self.observer.phase("running")
+        if self.settings.full_refresh:
+            shutil.rmtree(run.state_folder, ignore_errors=True)
         state = "stopped"
         try:
-            state = self._run_graph(graph, checkpoints, database)
+            state = self._run_graph(graph, checkpoints, database, _concurrent_flows(definitions, self.settings))
         finally:
             undone = [view for view in views if self._progress_of(view).state != "completed"]
             self.journal.ended(run_id, _now(), state=state, unfinished_views=undone)
+        if undone:
+            self.notes.append(_UNDONE + ", ".join(undone))
         if declared:
             drain_observations()
         self.notes.extend(empty_file_notes(sources))
@@ -270,16 +291,18 @@ class _Run:
             engine_messages=tuple(self.engine_messages),
         )
 
-    def _load(self, graph: PipelineGraph) -> Definitions:
+    def _load(self, graph: PipelineGraph, run: LocalRun) -> Definitions:
         try:
             return graph.load_definitions()
         except ConnectorLibError as error:
             where = location_in(error, self.pipeline.files)
             raise type(error)(_at(where, error.message), hint=error.hint) from error
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - raised again, in other words
             where = location_in(error, self.pipeline.files)
-            # Nothing is known yet but the environment, whose secrets are taken out of the cause where it is shown.
-            raise PipelineRunError(_at(where, f"{type(error).__name__}: {self._words(str(error))}")) from error
+            self.secrets = self.secrets.union(run.secrets)
+            # Secrets of the environment are taken out of the cause where it is shown; there nobody knows of others.
+            cause = None if run.secrets else error
+            raise PipelineRunError(_at(where, f"{type(error).__name__}: {self._words(str(error))}")) from cause
 
     def _check_writer(self, flow: FlowDefinition, flow_name: str, target: str) -> None:
         _, database, table = target.split(".", 2)
@@ -288,11 +311,12 @@ class _Run:
         except WarehouseError as error:
             raise WarehouseError(f"{flow.source}: {error.message}", hint=error.hint) from error
 
-    def _run_graph(self, graph: PipelineGraph, checkpoints: Path, database: str) -> str:
+    def _run_graph(self, graph: PipelineGraph, checkpoints: Path, database: str, concurrent_flows: int | None) -> str:
         from pyspark.errors import PySparkException
 
         try:
-            for message in graph.run(checkpoints, full_refresh=self.settings.full_refresh):
+            refresh = self.settings.full_refresh
+            for message in graph.run(checkpoints, full_refresh=refresh, concurrent_flows=concurrent_flows):
                 event = parse_event(message)
                 if event is not None:
                     self._note_event(event, database)
@@ -349,6 +373,14 @@ class _Run:
         rows = after.get(full)
         written = None if rows is None else rows - before.get(full, 0)
         return DatasetResult(name, dataset.kind, written, rows, flow.seconds, flow.state)
+
+
+def _concurrent_flows(definitions: Definitions, settings: RunSettings) -> int | None:
+    """How many flows run at the same time. Each stream of a connection starts a Python process, and Spark waits 10
+    seconds for it: too many at once and none of them is there in time (seen on 4.3.0)."""
+    if CONNECTION_FORMAT not in formats_read(definitions):
+        return None
+    return max(2, settings.cores or sensible_cores())
 
 
 def _full_name(name: str, database: str) -> str:

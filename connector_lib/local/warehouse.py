@@ -1,9 +1,10 @@
-"""The folder that holds what local runs keep: tables, metastore, checkpoints, the journal of runs.
+"""The folder that holds what local runs keep: tables, metastore, checkpoints, state of sources, the journal of runs.
 
-The four belong together. A checkpoint that is missing while its table is there makes Spark take new files for
-old ones and pass over them without an error; a table that is missing while its checkpoint is there stays
-without its old rows. So every part carries the warehouse's identity, and every streaming table's log is
-compared with its checkpoint before a run starts.
+Tables, metastore and checkpoints belong together. A checkpoint that is missing while its table is there makes Spark
+take new files for old ones and pass over them without an error; a table that is missing while its checkpoint is there
+stays without its old rows. So every part carries the warehouse's identity, and every streaming table's log is compared
+with its checkpoint before a run starts. The state of a source is looked after by that source: a stream whose checkpoint
+names a state that is not there ends with an error.
 """
 
 from __future__ import annotations
@@ -76,8 +77,12 @@ class Warehouse:
 
     def checkpoints_of(self, pipeline: str) -> Path:
         """The folder of the checkpoints of ``pipeline``."""
-        escaped = quote(pipeline, safe="").replace("%", "=")
-        return self.checkpoints / (escaped if escaped.strip(".") else escaped.replace(".", "=2E"))
+        return self.checkpoints / _folder_name(pipeline)
+
+    def source_state_of(self, pipeline: str) -> Path:
+        """The folder in which the sources of ``pipeline`` keep what they have to remember until the next run. It is
+        there once one of them has something."""
+        return self.root / "source_state" / _folder_name(pipeline)
 
     def check_writer(self, writer: Writer) -> None:
         """Raises :class:`~connector_lib.errors.WarehouseError` where another flow, of this pipeline or another, has
@@ -105,6 +110,11 @@ class Warehouse:
             _write_part_id(folder, self.id)
         _write_identity(self.root, replace(identity, pipelines=(*identity.pipelines, pipeline)))
         return folder
+
+
+def _folder_name(pipeline: str) -> str:
+    escaped = quote(pipeline, safe="").replace("%", "=")
+    return escaped if escaped.strip(".") else escaped.replace(".", "=2E")
 
 
 def existing_warehouse(folder: Path) -> Warehouse:

@@ -9,7 +9,10 @@ from connector_lib.cli import main
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["show"], ["doctor"], ["parse"], ["validate"], ["sample"], ["sample", "hl7v2"]],
+    [
+        *([], ["run"], ["show"], ["doctor"], ["parse"], ["validate"], ["new-source"]),
+        *(["sample"], ["sample", "hl7v2"], ["sample", "fhir"], ["sample", "records"]),
+    ],
     ids=" ".join,
 )
 def test_an_example_of_the_help_stays_whole_on_a_terminal_of_80_columns(

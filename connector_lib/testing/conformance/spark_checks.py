@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
@@ -41,6 +42,8 @@ class SparkChecks(Subject):
             pytest.skip("there is no Java here: set JAVA_HOME, or write session()")
         from pyspark.sql import SparkSession
 
+        # Else workers are run by whatever 'python3' is on the path.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         session: SparkSession = SparkSession.builder.master("local[1]").appName("conformance").getOrCreate()
         return session
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,9 @@ from pyspark.sql import SparkSession
 
 RunPipeline = Callable[..., None]
 
+# What tests share, and not the package that they test, which is the installed one.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 
 @pytest.fixture
 def run_pipeline(spark: SparkSession, tmp_path: Path) -> Iterator[RunPipeline]:
@@ -21,7 +26,20 @@ def run_pipeline(spark: SparkSession, tmp_path: Path) -> Iterator[RunPipeline]:
 
     ``run_pipeline(define, {"setting": "value"})``; the tables are dropped when the test ends.
     """
-    spark.sql("CREATE DATABASE IF NOT EXISTS flows_test")
+    with _pipeline(spark, tmp_path / "storage", "flows_test") as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def run_module_pipeline(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunPipeline]:
+    """The same for all tests of a module, with the tables in the database ``flows_module_test``."""
+    with _pipeline(spark, tmp_path_factory.mktemp("pipeline") / "storage", "flows_module_test") as run:
+        yield run
+
+
+@contextmanager
+def _pipeline(spark: SparkSession, storage: Path, database: str) -> Iterator[RunPipeline]:
+    spark.sql(f"CREATE DATABASE IF NOT EXISTS {database}")
     set_here: set[str] = set()
 
     def run(define: Callable[[], object], configuration: dict[str, str] | None = None) -> None:
@@ -29,17 +47,16 @@ def run_pipeline(spark: SparkSession, tmp_path: Path) -> Iterator[RunPipeline]:
         for key, value in configuration.items():
             spark.conf.set(key, value)
         set_here.update(configuration)
-        graph = create_dataflow_graph(spark, None, "flows_test", configuration)
+        graph = create_dataflow_graph(spark, None, database, configuration)
         with (
             graph_element_registration_context(SparkConnectGraphElementRegistry(spark, graph)),
             block_session_mutations(),
         ):
             define()
-        storage = (tmp_path / "storage").as_uri()
-        for _ in start_run(spark, graph, None, False, None, False, storage):
+        for _ in start_run(spark, graph, None, False, None, False, storage.as_uri()):
             pass
 
     yield run
     for key in set_here:
         spark.conf.unset(key)
-    spark.sql("DROP DATABASE flows_test CASCADE")
+    spark.sql(f"DROP DATABASE {database} CASCADE")

@@ -34,6 +34,7 @@ def test_every_help_has_an_example(capsys: pytest.CaptureFixture[str], command: 
         ["run", "nowhere"],
         ["run", ".", "--set", "no-equals-sign"],
         ["run", "--unknown"],
+        ["run", str(PIPELINE), "--connections", "nowhere.yml"],
         ["show", "adt", "--warehouse", "nowhere"],
         ["nonsense"],
     ],

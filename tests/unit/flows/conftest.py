@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pyspark
 import pytest
 
-from connector_lib.flows import events, files, runtime
+from connector_lib.flows import change_log, events, files, runtime, source_access
 
 if TYPE_CHECKING:
-    from tests.databricks_stand_in import DatabricksPipelines
+    from tests.databricks_stand_in import DatabricksPipelines, SessionWithoutServer
 
 
 def _stand_in() -> ModuleType:
@@ -51,17 +51,21 @@ def secrets(databricks: DatabricksPipelines, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The pipeline's configuration; a test adds to it. Columns and streams are Spark Connect's plans, and nothing is
-    sent."""
+def session(monkeypatch: pytest.MonkeyPatch) -> SessionWithoutServer:
+    """The session of a pipeline. Columns and streams are Spark Connect's plans, and nothing is sent."""
     monkeypatch.setitem(os.environ, "SPARK_CONNECT_MODE_ENABLED", "1")
-    session = _stand_in().SessionWithoutServer()
-    for module in (events, files, runtime):
+    session: SessionWithoutServer = _stand_in().SessionWithoutServer()
+    for module in (change_log, events, files, runtime, source_access):
         monkeypatch.setattr(module, "active_session", lambda: session)
-    values: dict[str, str] = session.conf.values
-    return values
+    return session
 
 
 @pytest.fixture
-def without_server(settings: dict[str, str]) -> None:
+def settings(session: SessionWithoutServer) -> dict[str, str]:
+    """The pipeline's configuration; a test adds to it. The session is :func:`session`."""
+    return session.conf.values
+
+
+@pytest.fixture
+def without_server(session: SessionWithoutServer) -> None:
     """Columns and streams are Spark Connect's plans, and nothing is sent."""

@@ -11,7 +11,8 @@ PACKAGE = Path(connector_lib.__file__).parent
 ENGINE = PACKAGE / "local" / "engine"
 INTERNAL = re.compile(
     r"(?:from|import) (?:pyspark\.(?:pipelines\.\w|java_gateway|sql\.connect)|py4j)"
-    r"|from pyspark import .*\bSparkContext\b|\._(?:jvm|jsc|jsparkSession|gateway|plan|client)\b"
+    r"|from pyspark import .*\bSparkContext\b|\._(?:jvm|jsc|jsparkSession|gateway|plan)\b"
+    r"|(?:spark|session)\._client\b"  # sources have clients of their own
 )
 
 

@@ -77,3 +77,17 @@ def test_the_traceback_of_a_python_function_stays() -> None:
         " 38000"
     )
     assert readable(said).splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_an_error_of_this_package_in_a_python_worker_is_told_in_its_own_words() -> None:
+    said = (
+        "[STREAM_FAILED] Query [id = 1, runId = 2] terminated with exception: [PYTHON_DATA_SOURCE_ERROR] Failed when"
+        " Python streaming data source perform latestOffset: Traceback (most recent call last):\n"
+        '  File "/lib/stream.py", line 3, in latestOffset\n    raise error\n'
+        "connector_lib.errors.ApiError: GET https://clinic.example/r4: 401 of the table 'Patient'\n"
+        "  the token may have run out\n\nDuring handling of the above exception, another exception occurred:\n\n"
+        "Traceback (most recent call last):\n"
+        "connector_lib.errors.SourceError: the table 'Patient' cannot be read\n  see above SQLSTATE: 38000\n\n"
+        "JVM stacktrace:\norg.apache.spark.SparkException\n\tat org.apache.spark.X\n"
+    )
+    assert readable(said) == "the table 'Patient' cannot be read\n  see above"

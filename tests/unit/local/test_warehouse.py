@@ -138,3 +138,7 @@ def test_one_that_was_begun_and_never_ready_is_made_again(tmp_path: Path) -> Non
 def test_looking_at_one_makes_nothing(tmp_path: Path) -> None:
     assert "none yet" in check_warehouse(tmp_path / "warehouse")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_of_sources_is_kept_by_pipeline(warehouse: Warehouse) -> None:
+    assert warehouse.source_state_of("a/b") == warehouse.root / "source_state" / "a=2Fb"

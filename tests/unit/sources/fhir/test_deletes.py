@@ -201,3 +201,15 @@ def test_a_resource_that_was_made_again_in_the_moment_of_its_deletion_is_there(
     clock.advance(1)
     source = source_of(server, deletes="history")
     assert applied(read(source)[0], read(source, deletes=True)[0]) == {"p1"}
+
+
+def test_such_a_resource_is_there_as_well_where_the_history_has_a_change_of_another_time_in_between(
+    server: FhirServer, clock: ManualClock
+) -> None:
+    server.put(patient(1))
+    server.delete("Patient", "p1")
+    server.put(patient(2), at=clock() - timedelta(seconds=1))
+    server.put(patient(1))
+    clock.advance(1)
+    source = source_of(server, deletes="history")
+    assert applied(read(source)[0], read(source, deletes=True)[0]) == {"p1", "p2"}

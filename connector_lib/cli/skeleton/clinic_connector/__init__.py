@@ -1,0 +1,1 @@
+"""The clinic API as a source of connector_lib."""
