@@ -20,11 +20,14 @@ from connector_lib.redaction import masked, secrets_in_environment
 __all__ = ["run_command"]
 
 _HELP = """\
-HL7 v2 messages from files, Kafka, Event Hubs and Kinesis as tables.
+HL7 v2 messages, FHIR and other APIs, and event streams as tables.
 
 \b
 Example: connector-lib run pipelines/hl7v2_files \\
     --set source.storage_path=/data/hl7
+
+\b
+Example: connector-lib read Patient --connection ehr --limit 5
 """
 _BUG = """\
 this is a bug in connector_lib {version}: {kind} in {place}
@@ -54,7 +57,7 @@ def _build_app() -> typer.Typer:
             bool, typer.Option("--verbose", help="Where something fails, show where in the code.")
         ] = False,
     ) -> None:
-        """HL7 v2 messages from files, Kafka, Event Hubs and Kinesis as tables."""
+        """HL7 v2 messages, FHIR and other APIs, and event streams as tables."""
 
     for group in (run, show, doctor, hl7v2, sources, read, new_source, sample):
         group.register(app)

@@ -40,9 +40,13 @@ def _time(sequence: int) -> datetime:
 
 
 class Truth:
-    """Every change that there ever was, by key in the order of writing."""
+    """Every change that there ever was, by key in the order of writing.
 
-    def __init__(self) -> None:
+    A deletion may have a time a microsecond before its own, which is a whole number of ``unit`` microseconds.
+    """
+
+    def __init__(self, unit: int) -> None:
+        self._unit = unit
         self.changes: dict[str, list[Change]] = {}
 
     def last(self, key: str) -> Change | None:
@@ -55,7 +59,7 @@ class Truth:
 
     def every(self, before: int) -> set[tuple[str, Change]]:
         """All changes before that time."""
-        return {(key, each) for key, changes in self.changes.items() for each in changes if each.sequence < before}
+        return {(key, each) for key, changes in self.changes.items() for each in changes if self._time(each) < before}
 
     def shown(self, before: int) -> set[tuple[str, Change]]:
         """The changes before that time that the source shows now: of each key the last one, and all deletes."""
@@ -63,7 +67,10 @@ class Truth:
 
     def newest(self) -> int:
         """The time of the newest change, 0 without any."""
-        return max((each.sequence for changes in self.changes.values() for each in changes), default=0)
+        return max((self._time(each) for changes in self.changes.values() for each in changes), default=0)
+
+    def _time(self, change: Change) -> int:
+        return -(-change.sequence // self._unit) * self._unit
 
 
 class Clinic(ABC):
@@ -79,7 +86,7 @@ class Clinic(ABC):
     def __init__(self, lag: float) -> None:
         self.lag = lag
         self.clock = ManualClock(datetime(2026, 1, 1, 6, tzinfo=timezone.utc))
-        self.truth = Truth()
+        self.truth = Truth(self.unit)
         self.last_time = 0
         self._context = ExitStack()
 
