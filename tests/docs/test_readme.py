@@ -110,3 +110,14 @@ def test_every_room_of_the_package_is_on_the_map() -> None:
         if (path.is_dir() or path.suffix == ".py") and not path.name.startswith(("_", "."))
     }
     assert [room for room in sorted(rooms) if not re.search(rf"`[^`]*\b{room}\b[^`]*`", README)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.spark
+def test_make_run_fhir_shows_the_versions_of_patients(tmp_path: Path) -> None:
+    assert "make run-fhir DAYS=2" in README
+    done = run(["make", "run-fhir", "DAYS=2", "ARGS=", f"FHIR_WAREHOUSE={tmp_path / 'warehouse'}"], ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = {line.split()[0]: line.split()[2:4] for line in done.stdout.splitlines() if " view " in line}
+    assert counts["observations"] == ["274", "274"]
+    assert "__END_AT" in done.stdout
