@@ -188,7 +188,7 @@ def _check_typed(typed: Mapping[str, str], connector_type: type[LakeflowConnect]
     declared = {plain_option_name(field.name): field.secret for field in fields}
     for name, value in typed.items():
         if None not in models and plain_option_name(name) not in declared:
-            known = [field.name for field in fields]
+            known = list(dict.fromkeys(field.name for field in fields))
             raise UsageError(
                 f"there is no option '{name}'", hint=f"{did_you_mean(name, known)}options: {', '.join(known)}"
             )

@@ -14,7 +14,7 @@ DAYS: Final = 14
 PEOPLE: Final = 9
 """Several pages of people, and few enough that one is changed, deleted and made again within two weeks."""
 
-EXAMPLES: Final = 60
+EXAMPLES: Final = 4
 
 When: TypeAlias = Literal["now", "with the last", "at the border", "late"]
 """The time that a change has: that of the source's clock; that of the last change, a tie; exactly the time up to which
