@@ -106,17 +106,19 @@ class Cursor:
 class Border:
     """Where a read stopped: at a cursor value, some of whose records it has given.
 
-    ``value`` is the cursor value as the source sent it, None before the first read; ``seen`` holds a digest of every
+    ``value`` is the cursor value as the source sent it, None where there was none yet; ``seen`` holds a digest of every
     record with this value that was given. Digests, since an offset lies in a checkpoint, where no patient's number
-    has a place.
+    has a place. ``unplaced`` tells the border of a read whose records had no cursor value, none of them, from the one
+    before the first read: an offset has to move where records were given.
     """
 
     value: Any = None
     seen: frozenset[str] = field(default_factory=frozenset)
+    unplaced: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The border as a part of an offset; ``{}`` before the first read."""
-        return {} if self.value is None else {"value": self.value, "seen": sorted(self.seen)}
+        return {} if self.value is None and not self.unplaced else {"value": self.value, "seen": sorted(self.seen)}
 
     @classmethod
     def from_json(cls, part: Any) -> Border:
@@ -127,6 +129,8 @@ class Border:
         """
         if part is None or part == {}:
             return cls()
+        if part == {"value": None, "seen": []}:
+            return cls(unplaced=True)
         value, seen = (part.get("value"), part.get("seen")) if isinstance(part, dict) else (None, None)
         if value is None or not isinstance(seen, list) or not all(isinstance(one, str) for one in seen):
             raise OffsetError(
@@ -164,23 +168,28 @@ def batch_behind(
     cursor: Cursor,
     *,
     table: str,
+    first_read: bool,
     until: Any = None,
     latest: Any = None,
     in_order: bool = True,
+    coarse_filter: bool = False,
     more: bool = False,
     digest: Callable[[Record], str] = record_digest,
 ) -> Batch:
     """What of a page that was asked for from ``border.value`` on, this value included, was not given yet.
 
-    ``records``     the page, as many as fit into memory at once
-    ``until``       the upper bound of this read, a cursor value; the border never passes it. Records at or behind it
-                    are held back: the next read, which has a later bound, gives them
-    ``latest``      the latest cursor value that a record can have, such as the API's clock and an hour more. One that
-                    lies behind it is an error: held back, it would be missing until its time has come
-    ``in_order``    the API gives records in the order of the cursor, which is checked; False where ``records`` are
-                    all that there is behind the border
-    ``more``        there are more records behind this page
-    ``digest``      what makes two records at the border the same one, of the whole record where nothing is given
+    ``records``       the page, as many as fit into memory at once
+    ``first_read``    the read began at the start of the table: True for each of its pages, until it has come to its end
+    ``until``         the upper bound of this read, a cursor value; the border never passes it. Records at or behind it
+                      are held back: the next read, which has a later bound, gives them
+    ``latest``        the latest cursor value that a record can have, such as the API's clock and an hour more. One that
+                      lies behind it is an error: held back, it would be missing until its time has come
+    ``in_order``      the API gives records in the order of the cursor, which is checked within a page and from page to
+                      page; False where ``records`` are all that there is behind the border
+    ``coarse_filter`` the API filters by less than the cursor, such as by day, and gives records below the border again.
+                      They are passed over, so that an order that is kept within pages only goes unseen
+    ``more``          there are more records behind this page
+    ``digest``        what makes two records at the border the same one, of the whole record where nothing is given
 
     Records without a cursor value are given in the first read, which asks for everything; later they can neither be
     placed nor told from the old ones, and are an error.
@@ -189,9 +198,9 @@ def batch_behind(
     without a cursor, or where more records share one value than a page, or a border, can hold.
 
     >>> page = [{"id": 1, "at": 5}, {"id": 2, "at": 7}]
-    >>> first = batch_behind(page, Border(), Cursor("at", "number"), table="visits")
+    >>> first = batch_behind(page, Border(), Cursor("at", "number"), table="visits", first_read=True)
     >>> page = [{"id": 2, "at": 7}, {"id": 3, "at": 7}]
-    >>> batch_behind(page, first.border, Cursor("at", "number"), table="visits").records
+    >>> batch_behind(page, first.border, Cursor("at", "number"), table="visits", first_read=False).records
     [{'id': 3, 'at': 7}]
     """
     start = None if border.value is None else cursor.key_of(border.value)
@@ -199,10 +208,10 @@ def batch_behind(
     keys = [cursor.key(record) for record in records]
     placed = [key for key in keys if key is not None]
     without_cursor = len(keys) - len(placed)
-    if without_cursor and start is not None:
+    if without_cursor and not first_read:
         raise _without_cursor(table, cursor, without_cursor)
     if in_order:
-        _check_order(placed, table, cursor)
+        _check_order(placed if start is None or coarse_filter else [start, *placed], table, cursor)
     if latest is not None:
         _check_not_later(placed, cursor.key_of(latest), table, cursor)
 
@@ -216,7 +225,6 @@ def batch_behind(
         if bound is not None and key >= bound:
             held_back += 1
             continue
-        # A filter that is coarser than the cursor, such as one by day, gives what is below the border again.
         if start is not None and (key < start or (key == start and digest(record) in border.seen)):
             continue
         new.append(record)
@@ -236,7 +244,8 @@ def batch_behind(
             f"the table '{table}' has more records with one value of the cursor '{cursor.name}' than a page holds",
             hint="ask for larger pages",
         )
-    return Batch(new, Border(_as_json(last_value), seen), without_cursor, held_back)
+    unplaced = last_key is None and (border.unplaced or bool(new))
+    return Batch(new, Border(_as_json(last_value), seen, unplaced), without_cursor, held_back)
 
 
 def fingerprint(options: Mapping[str, Any]) -> str:
@@ -312,7 +321,8 @@ def _check_order(keys: Sequence[CursorKey], table: str, cursor: Cursor) -> None:
     if any(map(operator.lt, keys[1:], keys)):
         raise SourceError(
             f"the records of the table '{table}' do not come in the order of the cursor '{cursor.name}'",
-            hint="ask the API to sort by it; where it cannot, read to the end before the border is set",
+            hint="ask the API to sort by it, and to give what is behind the border only; where it cannot sort, read to "
+            "the end before the border is set",
         )
 
 

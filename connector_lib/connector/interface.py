@@ -12,7 +12,9 @@ The rules, which :mod:`connector_lib.testing` checks:
 - An **incremental** read has an upper bound, frozen when the connector is made. Calls follow one another until the
   offset stands still, and then everything below the bound has been given.
 - The same call on the same connector, or on a copy that was pickled, gives the same offset.
-- Records that share the cursor's value at a border are neither lost nor doubled.
+- Records that share the cursor's value at a border are neither lost nor doubled. Where keys decide (cdc), a record may
+  be given again by the next read; a source of which that is true has to hold such records back for tables that are
+  appended to (the option ``appendOnly`` of the data source reaches a table option ``hold_back``, where there is one).
 - A failure raises. An iterator that ends has given everything.
 - Every method refuses an unknown table with :class:`~connector_lib.errors.UnknownTableError`, a ``ValueError``.
 - A connector pickles: Spark sends it to its workers.

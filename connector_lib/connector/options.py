@@ -43,7 +43,7 @@ PLATFORM_OPTIONS: Final = frozenset(
         # the data source's own
         *("tableName", "tableNameList", "tableConfigs", "isDeleteFlow", "sourceName"),
         *("connectionName", "connectionsFile", "readOnDriver", "rescuedDataColumn", "batchRows"),
-        *("snapshotChanges", "primaryKeys", "stateFolder", "allowEmptySnapshot"),
+        *("snapshotChanges", "primaryKeys", "stateFolder", "allowEmptySnapshot", "appendOnly"),
         # keys of a table's configuration in a pipeline spec that are not for the source
         *("scd_type", "primary_keys", "sequence_by", "cluster_by"),
         # what is in the options of a Unity Catalog connection besides the source's own

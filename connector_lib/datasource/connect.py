@@ -13,6 +13,10 @@ it puts those of the connection there  those that the connector's               
                                        ``table_options`` name                     ``table_options`` name
 =====================================  =========================================  ================================
 
+A connector may read what is not sure to be whole yet, and read it again in the next run: keys decide then. One whose
+``table_options`` have the option ``hold_back`` gets it as true where ``appendOnly`` is, so that it leaves such rows for
+a later run.
+
 A connector that has no ``table_options`` does not say which options are whose. Without ``connectionName`` it gets every
 other option of the read in both places, and what ``tableConfigs`` says of a table counts before it.
 
@@ -33,9 +37,14 @@ from connector_lib.connector.registry import load_source
 from connector_lib.connector.written_values import option_text
 from connector_lib.errors import OptionError
 
-__all__ = ["METADATA_TABLE", "OptionsWithoutCase", "ReadRequest", "SourceOptions"]
+__all__ = ["METADATA_TABLE", "READ_OPTIONS", "OptionsWithoutCase", "ReadRequest", "SourceOptions"]
 
 METADATA_TABLE = "_community_table_metadata"
+READ_OPTIONS = ("readOnDriver", "rescuedDataColumn", "batchRows", "allowEmptySnapshot", "appendOnly")
+"""What a read may say of how it is done. On Databricks an option passes beside a connection only where the connection's
+``externalOptionsAllowList`` names it."""
+_HOLD_BACK = "hold_back"
+"""The option of a connector that no row is given twice; its own, for ``appendOnly`` is the data source's."""
 
 
 class _PlatformOptions(Options):
@@ -193,8 +202,18 @@ class ReadRequest:
                 raise OptionError(f"{where}: the option '{name}' is given twice: in tableConfigs and beside it")
             if name not in options:
                 options[name] = value
-        if model is not None:
-            model.read(options, where=where)
+        if model is None:
+            return options
+        read = model.read(options, where=where)
+        if not self.own.append_only or _HOLD_BACK not in model.model_fields:
+            return options
+        if _HOLD_BACK not in read.model_fields_set:
+            options[_HOLD_BACK] = "true"
+        elif not getattr(read, _HOLD_BACK):
+            raise OptionError(
+                f"{where}: {_HOLD_BACK}=false does not go with rows that are only appended: some would come twice",
+                hint=f"leave '{_HOLD_BACK}' out: appendOnly sets it to true, and scd_type APPEND_ONLY sets that",
+            )
         return options
 
 

@@ -179,10 +179,12 @@ def for_workers(partitions: Sequence[RecordsPartition]) -> Sequence[RecordsParti
             pickle.dumps(partition)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise ContractError(
-                f"the connector of the table '{partition.table}' cannot be sent to a worker: {error}",
+                f"the connector of the table '{partition.table}' cannot be sent to a worker: it does not pickle "
+                f"({type(error).__name__})",
                 hint="a connector has to pickle: make sessions, locks and open files when they are needed, and leave "
                 "them out in __getstate__. Or set the option readOnDriver=true",
-            ) from error
+                # Without the cause: its text may show what the connector holds.
+            ) from None
     return partitions
 
 

@@ -26,7 +26,7 @@ from connector_lib.connector.interface import TableMetadata
 from connector_lib.connector.options import Options, plain_option_name
 from connector_lib.connector.registry import load_source
 from connector_lib.connector.spec import TableSpec
-from connector_lib.datasource.connect import METADATA_TABLE, ReadRequest
+from connector_lib.datasource.connect import METADATA_TABLE, READ_OPTIONS, ReadRequest
 from connector_lib.datasource.metadata_table import checked_metadata
 from connector_lib.datasource.source import LakeflowConnectDataSource
 from connector_lib.errors import ConfigurationError, ContractError
@@ -40,8 +40,6 @@ __all__ = ["CONNECTIONS_SETTING", "STATE_SETTING", "SourceAccess", "reach", "sta
 CONNECTIONS_SETTING: Final = "connector.connections"
 STATE_SETTING: Final = "connector.state_folder"
 _FORMAT: Final = "lakeflow_connect"
-_OF_THE_READ: Final = ("readOnDriver", "rescuedDataColumn", "batchRows", "allowEmptySnapshot")
-"""Options of the data source that may stand among those of a table in a spec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +174,12 @@ def _metadata_of(rows: Mapping[str, dict[str, Any]], table: str) -> TableMetadat
 
 
 def _for_source(table: TableSpec) -> dict[str, str]:
-    of_the_read = set(map(plain_option_name, _OF_THE_READ))
+    of_the_read = set(map(plain_option_name, READ_OPTIONS))
     return {name: value for name, value in table.options.items() if plain_option_name(name) not in of_the_read}
 
 
 def _for_read(table: TableSpec) -> dict[str, str]:
+    """Options of the data source that stand among those of the table. On Databricks they go beside the connection,
+    under the names that its ``externalOptionsAllowList`` has to have."""
     given = {plain_option_name(name): value for name, value in table.options.items()}
-    return {name: given[plain_option_name(name)] for name in _OF_THE_READ if plain_option_name(name) in given}
+    return {name: given[plain_option_name(name)] for name in READ_OPTIONS if plain_option_name(name) in given}

@@ -2,7 +2,8 @@
 
 A message has method, origin and path, status, the API's name for the request, and the first part of what the API says
 about the error. It never has a query, a header, or the body of an answer that was to be read: those hold patients'
-values. In what an API says about an error, quoted texts, addresses and long numbers are left out for the same reason.
+values. Of what an API says about an error there are codes, names of fields and plain words, and dots for all else, for
+the same reason.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 import urllib3.exceptions
 
 from connector_lib.errors import ApiError
+from connector_lib.formats.plain_words import plain_text
 from connector_lib.http.messages import Answer, Request
 from connector_lib.http.origin import shown_address
 from connector_lib.http.retry import RETRIED_STATUSES
@@ -201,62 +204,59 @@ def _phrase(status: int) -> str:
 _LONGEST_SAID: Final = 200
 _MOST_READ: Final = 20_000
 _WORDS_FOR_ERRORS: Final = (
-    *("error", "code", "error_code", "errorcode", "type", "title"),
+    *("error", "code", "error_code", "errorcode", "type", "field", "param", "parameter", "title"),
     *("message", "error_description", "description", "detail", "reason", "errors", "fault", "faultstring"),
 )
 """The names of what an error body has to say; its other members may echo what was asked, or a record."""
-_WORDS_FOR_CODES: Final = frozenset({"error", "code", "error_code", "errorcode", "type"})
-_CODE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,40}")
-_VALUES: Final = re.compile(
-    r"""(?P<quoted>"[^"]*"|(?<!\w)'[^']*'(?!\w)|`[^`]*`|“[^”]*”|«[^»]*»)"""
-    r"""|(?P<address>https?://\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+)"""
-    r"""|(?P<number>(?<![\w-])[\w-]*\d[\d.:/_-]{3,}[\w-]*)""",
-    re.VERBOSE,
-)
+_WORDS_FOR_CODES: Final = frozenset(("error", "code", "error_code", "errorcode", "type", "field", "param", "parameter"))
+_CODE: Final = re.compile(r"(?![A-Z][a-z]+\Z)(?!.*\d{7})[A-Za-z0-9_.:-]{1,40}")
+"""A code, or the name of a field. A single word with a capital may be a name, and a long number that of a patient."""
+_ADDRESS: Final = re.compile(r"https?://\S+|(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+")
+_WORD: Final = re.compile(r"\w")
 _TITLE: Final = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
 
 
 def _said(answer: Answer) -> str:
     """The first part of what an error body says, without values."""
     text = answer.body[:_MOST_READ].decode("utf-8", errors="replace").strip()
+    asked = {name for name, _ in parse_qsl(urlsplit(answer.url).query)}
     if text.startswith(("{", "[")):
         try:
-            return " - ".join(_error_texts(json.loads(text), depth=0))[:_LONGEST_SAID]
+            return " - ".join(_error_texts(json.loads(text), asked, depth=0))[:_LONGEST_SAID]
         except (ValueError, RecursionError):
             return ""
-    elif text.startswith("<"):
+    if text.startswith("<"):
         title = _TITLE.search(text)
-        told = title[1] if title else ""
-    else:
-        told = text
-    return without_values(told)
+        text = title[1] if title else ""
+    return without_values(text, asked)
 
 
-def without_values(text: str) -> str:
-    """The first 200 letters of ``text`` with dots for what may be a value: quoted texts, addresses, long numbers.
+def without_values(text: str, asked: Collection[str] = ()) -> str:
+    """The first 200 letters of ``text`` with dots for every word that may be a value; nothing where no word is left.
 
-    >>> without_values("Patient 'Doe, Jane' (MRN 1234567) is not in this organisation")
-    'Patient … (MRN …) is not in this organisation'
+    ``asked`` are names of the parameters that were asked with: they are kept.
+
+    >>> without_values("Patient 'Doe, Jane' (MRN 1234567) is not in this organisation", ["mrn"])
+    "Patient '…) is not in this …"
     """
-    plain = " ".join(_VALUES.sub("…", text[: 20 * _LONGEST_SAID]).split())
-    plain = "".join(letter for letter in plain if letter.isprintable())
-    return plain if len(plain) <= _LONGEST_SAID else f"{plain[:_LONGEST_SAID]}…"
+    told = plain_text(_ADDRESS.sub("…", text[: 20 * _LONGEST_SAID]), names=asked, longest=_LONGEST_SAID)
+    return told if _WORD.search(told) else ""
 
 
-def _error_texts(value: Any, depth: int) -> Iterator[str]:
+def _error_texts(value: Any, asked: Collection[str], depth: int) -> Iterator[str]:
     if depth > 4:
         return
     if isinstance(value, list):
         for one in value[:3]:
-            yield from _error_texts(one, depth + 1)
+            yield from _error_texts(one, asked, depth + 1)
     elif isinstance(value, dict):
         by_name = {str(name).lower(): member for name, member in value.items()}
         for name in _WORDS_FOR_ERRORS:
             member = by_name.get(name)
             if isinstance(member, (str, int)) and not isinstance(member, bool):
                 text = str(member)
-                said = text if name in _WORDS_FOR_CODES and _CODE.fullmatch(text) else without_values(text)
+                said = text if name in _WORDS_FOR_CODES and _CODE.fullmatch(text) else without_values(text, asked)
                 if said:
                     yield said
             elif member is not None:
-                yield from _error_texts(member, depth + 1)
+                yield from _error_texts(member, asked, depth + 1)

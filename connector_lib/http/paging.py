@@ -148,6 +148,10 @@ class OffsetPaginator:
     A page that is shorter than asked is not the end: servers have limits of their own. So the next offset is what was
     read, and without a total there is one request more, for the empty page. ``records`` gives the list of records from
     the decoded body, ``total`` how many there are, None where the body does not tell.
+
+    With ``overlap`` each page but the first begins with the last record of the page before, asked for besides
+    ``limit``: where it is another one, records moved over the border of the page, and whoever reads them can tell. It
+    needs a ``total``, since a page of that record alone may be one of a server that gives no more.
     """
 
     records: Callable[[Any], Sequence[Any]]
@@ -155,9 +159,14 @@ class OffsetPaginator:
     offset_parameter: str = "offset"
     limit_parameter: str | None = "limit"
     total: Callable[[Any], int | None] | None = None
+    overlap: bool = False
 
     def __post_init__(self) -> None:
         _check_size(self.limit)
+        if self.overlap and self.total is None:
+            raise OptionError(
+                "pages that overlap need a total", hint="say where the body tells how many records there are"
+            )
 
     def first(self, request: PageRequest) -> PageRequest:
         """From the start."""
@@ -166,14 +175,20 @@ class OffsetPaginator:
     def next(self, request: PageRequest, answer: Answer) -> PageRequest | None:
         """The same from where this page ends."""
         data = answer.json()
-        count = len(self.records(data))
-        read = request.records + count
+        again = 1 if self.overlap and request.number > 1 else 0
+        count = len(self.records(data)) - again
+        read = request.records + max(count, 0)
         total = self.total(data) if self.total else None
-        if count == 0 or (total is not None and read >= total):
+        if self.overlap and total is None:
+            raise _wrong(answer, request, "it does not tell how many records there are")
+        if count <= 0 or (total is not None and read >= total):
             _check_total(answer, request, read, total)
             return None
         mark = _new_mark(answer, request, self.offset_parameter)
-        return request.behind(records=read, before=mark).with_parameters(**{self.offset_parameter: read})
+        following = request.behind(records=read, before=mark)
+        if self.overlap:
+            following = _sized(following, self.limit_parameter, self.limit + 1)
+        return following.with_parameters(**{self.offset_parameter: read - 1 if self.overlap else read})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,10 @@ How it keeps the contract:
   to this one (without it), so that records of one time are in one window, all of them.
 - Links and tokens stand for a place in the order of times and keys. A record that changes while pages are read leaves
   the window and is in the next one. With ``offset`` and ``page`` it would move the rows behind it over the border of a
-  page: a changed ``total`` shows that, and is an error.
+  page, and so would one that is deleted. A changed ``total`` shows that; where as many records came as went, the last
+  record of the page before does, which is asked for again and has to be where it was. Either is an error. With
+  ``page`` this takes a request of its own, behind that of the page.
+- An offset keeps which API it was made with: an offset of another one is worth nothing.
 - A record without a time, or with one that lies a day and more ahead of the API's, would be missed: an error.
 """
 
@@ -24,7 +27,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from connector_lib.connector.cursor import timestamp_nanoseconds, timestamp_text
+from connector_lib.connector.cursor import check_fingerprint, fingerprint, timestamp_nanoseconds, timestamp_text
 from connector_lib.connector.interface import (
     LakeflowConnect,
     Offset,
@@ -49,6 +52,7 @@ from connector_lib.http.paging import (
     LinkHeaderPaginator,
     NextLinkPaginator,
     OffsetPaginator,
+    Page,
     PageNumberPaginator,
     Paginator,
     TokenPaginator,
@@ -137,8 +141,11 @@ class RecordsSource(LakeflowConnect):
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
         """The bound of this connector, ``start_offset`` where that is not behind it."""
         self._table(table_name)
+        check_fingerprint(start_offset, self._fingerprint, table=table_name)
         start = start_offset or {}
-        return start if "until" in start and not _before(start["until"], self._bound) else {"until": self._bound}
+        if "until" in start and not _before(start["until"], self._bound):
+            return start
+        return {"until": self._bound, "options": self._fingerprint}
 
     def read_table_between(
         self,
@@ -151,6 +158,8 @@ class RecordsSource(LakeflowConnect):
     ) -> Iterator[Record]:
         """The records, or the deletes, of a window; all records for a snapshot."""
         table = self._table(table_name)
+        for offset in (start_offset, end_offset):
+            check_fingerprint(offset, self._fingerprint, table=table_name)
         page_size = RecordsTableOptions.read(table_options, where=f"table '{table_name}'").page_size
         path = f"tables/{table_name}/deleted" if deletes else f"tables/{table_name}"
         if table["ingestion_type"] == "snapshot":
@@ -189,22 +198,46 @@ class RecordsSource(LakeflowConnect):
             )
 
     def _records(self, table: dict[str, Any], path: str, params: dict[str, Any]) -> Iterator[Record]:
-        counted = self._chosen.paging in _COUNTED
-        paginator = _paginator(self._chosen.paging, params["limit"])
+        if self._chosen.paging in _COUNTED:
+            yield from self._counted(table, path, params)
+            return
+        before: list[Record] = []
+        for page in self._pages(path, params):
+            items = _items(page.data)
+            if items and items == before:
+                raise _page_again(table["name"], page)
+            before = items
+            yield from items
+
+    def _counted(self, table: dict[str, Any], path: str, params: dict[str, Any]) -> Iterator[Record]:
+        name, key = table["name"], table["key"]
         total = given = 0
         before: list[Record] = []
-        for page in self._client.pages(paginator, path, params, max_pages=self._chosen.max_pages):
+        for page in self._pages(path, params):
             items = _items(page.data)
-            if counted and page.number > 1 and _total(page.data) != total:
-                raise _moved(table["name"])
-            if items and items == before:
-                raise PagingError(f"page {page.number:,} of the table '{table['name']}' is the page before it again")
+            if items and (items == before or (len(before) > 1 and items[: len(before)] == before)):
+                raise _page_again(name, page)
+            if page.number > 1 and _total(page.data) != total:
+                raise _moved(name)
+            total = _total(page.data)
+            if before and items:
+                again = items[:1] if self._chosen.paging == "offset" else self._record_number(given, path, params)
+                if [record.get(key) for record in again] != [before[-1].get(key)]:
+                    raise _moved(name)
+            fresh = items[1:] if before and self._chosen.paging == "offset" else items
             before = items
-            total = _total(page.data) if counted else 0
-            given += len(items)
-            yield from items
-        if counted and given != total:
-            raise _moved(table["name"])
+            given += len(fresh)
+            yield from fresh
+        if given != total:
+            raise _moved(name)
+
+    def _record_number(self, number: int, path: str, params: dict[str, Any]) -> list[Record]:
+        """The record of that number, from 1 on, as a list: the page of it where a page holds one."""
+        return _items(self._client.get_json(path, {**params, "limit": 1, "page": number}))
+
+    def _pages(self, path: str, params: dict[str, Any]) -> Iterator[Page]:
+        paginator = _paginator(self._chosen.paging, params["limit"])
+        return self._client.pages(paginator, path, params, max_pages=self._chosen.max_pages)
 
     @property
     def _root(self) -> dict[str, Any]:
@@ -212,6 +245,11 @@ class RecordsSource(LakeflowConnect):
         if self._told is None:
             self._told = _checked_root(self._client.get_json(""))
         return self._told
+
+    @property
+    def _fingerprint(self) -> str:
+        # What decides which records there are. The size of a page does not; an option that filters them would.
+        return fingerprint({"base_url": self._chosen.base_url.rstrip("/")})
 
     @property
     def _bound(self) -> str:
@@ -257,7 +295,7 @@ def _paginator(paging: Paging, page_size: int) -> Paginator:
     if paging == "token":
         return TokenPaginator(_next, "token")
     if paging == "offset":
-        return OffsetPaginator(_items, page_size, total=_total)
+        return OffsetPaginator(_items, page_size, total=_total, overlap=True)
     if paging == "page":
         # Without a number of pages: the API may give shorter pages than were asked for, and then there are more.
         return PageNumberPaginator(_items, size=page_size, size_parameter="limit")
@@ -282,6 +320,10 @@ def _next(page: Any) -> Any:
     # A page without records leads nowhere, whatever its link says: _items refuses it.
     _items(page)
     return page.get("next")
+
+
+def _page_again(table: str, page: Page) -> PagingError:
+    return PagingError(f"page {page.number:,} of the table '{table}' is the page before it again")
 
 
 def _moved(table: str) -> SourceError:

@@ -1,8 +1,9 @@
 """OperationOutcome: what a server says is wrong, told without what it says of a patient.
 
 ``diagnostics`` and ``details.text`` are free text of the server, and servers put values of the request or of the
-resource there. So only words that can name nobody are kept: those of :data:`PLAIN_WORDS`, resource types, names of
-search result parameters and the numbers of HAPI FHIR's messages. Anything else becomes ``…``.
+resource there. So only words that can name nobody are kept: those of
+:data:`~connector_lib.formats.plain_words.PLAIN_WORDS`, resource types, names of search result parameters and the
+numbers of HAPI FHIR's messages. Anything else becomes ``…``.
 
 Source: FHIR R4, http://hl7.org/fhir/R4/operationoutcome.html.
 """
@@ -15,38 +16,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connector_lib.formats.fhir.resource_types import RESOURCE_TYPES
+from connector_lib.formats.plain_words import plain_text
 
-__all__ = ["PLAIN_WORDS", "Issue", "described", "is_outcome", "issues_of", "without_values"]
-
-_WORDS: Final = """
-a access account action after all allowed an and any are as at authentication authorization authorized bad base be
-because been before body bulk bundle busy but by cached can cannot canceled cancelled chained client code column
-conditional conflict constraint content could count credentials cursor database date deadlock delete deleted denied
-does down due element elements empty enabled error exceeded exception exist exists expected expired export failed
-failure fhir field for forbidden format found from gone got had has have header history http id if in include
-incorrect index instance instant interaction internal invalid is it json key know known latest length limit link
-load login malformed many match matches maximum message method missing modifier more must name next no none not
-null number of offset older on one only operation operations or order out overloaded page pages paging param
-parameter parameters parse parser partition path permission please prefix profile query quota range rate read
-reason reached reference rejected request requests required resource resources response rest result results retry
-returned revinclude search server service should since size sort specified state storage string structure subject
-supported syntax system temporarily temporary than that the there this throttled time timed timeout to token too
-transaction try type unable unauthorized unavailable unexpected unknown unrecognized unsupported update url
-validation value values version versions was were when which with within wrong you your
-"""
-PLAIN_WORDS: Final = frozenset(_WORDS.split())
-"""Words of messages about requests. They are kept as they are written here, and with a capital at the start of a text:
-in the middle of one, it may be that of a name."""
+__all__ = ["Issue", "described", "is_outcome", "issues_of", "without_values"]
 
 _PARAMETER_NAMES: Final = (
     "_count _format _getpages _getpagesoffset _has _id _include _lastUpdated _outputFormat _profile _revinclude _since"
     " _sort _summary _total _type $export"
 )
-_RESULT_PARAMETERS: Final = frozenset(_PARAMETER_NAMES.split())
-_TOKEN: Final = re.compile(r"HAPI-\d{4}(?![\w-])|[_$]?[^\W_]+(?:[_-][^\W_]+)*|[^\w\s]|\s+")
-_HAPI_NUMBER: Final = re.compile(r"HAPI-\d{4}")
-_WORD: Final = re.compile(r"\w")
-_DOTS: Final = re.compile(r"…(?:\W*…)+")
+_NAMES: Final = RESOURCE_TYPES | frozenset(_PARAMETER_NAMES.split())
+_HAPI_NUMBER: Final = re.compile(r"HAPI-\d{4}", re.ASCII)
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,40}")
 _LONGEST: Final = 300
 _MOST_ISSUES: Final = 3
@@ -103,22 +82,7 @@ def without_values(text: str, asked: Collection[str] = ()) -> str:
     >>> without_values("HAPI-0389: Failed to parse date 1980-02-30 of Patient Jane Doe")
     'HAPI-0389: Failed to parse date … of Patient …'
     """
-    kept: list[str] = []
-    begins = True
-    for token in _TOKEN.findall(text[: 4 * _LONGEST]):
-        if not _WORD.search(token):
-            kept.append(token)
-            continue
-        plain = token in asked or _is_plain(token) or (begins and token.lower() in PLAIN_WORDS)
-        kept.append(token if plain else "…")
-        begins = begins and _HAPI_NUMBER.fullmatch(token) is not None
-    shown = _DOTS.sub("…", "".join(kept))
-    return " ".join(shown.split())[:_LONGEST]
-
-
-def _is_plain(word: str) -> bool:
-    known = word in PLAIN_WORDS or word in RESOURCE_TYPES or word in _RESULT_PARAMETERS
-    return known or _HAPI_NUMBER.fullmatch(word) is not None
+    return plain_text(text, names=_NAMES.union(asked), code=_HAPI_NUMBER, longest=_LONGEST)
 
 
 def _issue(issue: Mapping[str, Any], asked: Collection[str]) -> Issue:

@@ -29,18 +29,21 @@ _LONGEST_WAIT: Final = 60.0
 """Seconds between two questions, where the server does not ask for more."""
 _EARLIER: Final = 1_000_000_000
 """Nanoseconds. What was updated at the very instant ``_since`` may be in an export or not: it is asked for earlier."""
+_CUT_FILE: Final = "what is missing would be lost: run again, and tell who runs the API if it stays so"
 _READER: Final = JsonReader(decimals=True)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOrder:
     """What to export: a resource type, of all (``system``), of all patients (``patient``) or of a ``group/<id>``;
-    ``since`` in nanoseconds from 1970 on, None for everything; ``until`` is the time that the export must reach."""
+    from ``since`` on (None: everything) to before ``until`` (None: all that there is when it is made), in nanoseconds
+    from 1970 on. ``reach`` is the time that the export must be of, or a later one."""
 
     resource_type: str
     level: str
     since: int | None
-    until: int
+    until: int | None
+    reach: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,9 @@ class BulkExport:
     def resources(self, order: ExportOrder) -> Iterator[Resource]:
         """The resources of an export, file by file.
 
-        Those before ``order.since`` or from ``order.until`` on are left out. Raises
-        :class:`~connector_lib.errors.ApiError`, also where the server says that it left something out.
+        Those before ``order.since`` or from ``order.until`` on are left out; of a group also earlier ones are given,
+        for a patient can join it with what was there before. Raises :class:`~connector_lib.errors.ApiError`, also where
+        the server says that it left something out, or a file has less than it should.
         """
         manifest, answer = self._finished(order)
         for line in self._lines(manifest, "output", order.resource_type, answer):
@@ -90,7 +94,7 @@ class BulkExport:
             manifest = answer.json()
             if not isinstance(manifest, Mapping) or "output" not in manifest:
                 raise SourceError("the export ended without a list of files")
-            _check_reaches(manifest, order.until)
+            _check_reaches(manifest, order.reach)
         issues: list[Issue] = []
         for line in self._lines(manifest, "error", None, answer):
             outcome = _object(line, answer)
@@ -142,11 +146,20 @@ class BulkExport:
         files = manifest.get(part) or []
         if not isinstance(files, list) or not all(isinstance(file, Mapping) for file in files):
             raise _error(answer, f"the list '{part}' of the export is no list of files")
-        for file in files:
-            if resource_type is None or file.get("type") == resource_type:
-                url = str(file.get("url", ""))
-                client = self._client_for(url, manifest, answer)
-                yield from client.get_lines(url, headers={"Accept": _NDJSON})
+        if resource_type is not None:
+            if not all(isinstance(file.get("type"), str) and file["type"] for file in files):
+                raise _error(answer, f"a file in the list '{part}' of the export does not say of which type it is")
+            files = [file for file in files if file["type"] == resource_type]
+        for number, file in enumerate(files, start=1):
+            url = str(file.get("url", ""))
+            client = self._client_for(url, manifest, answer)
+            lines = 0
+            for line in client.get_lines(url, headers={"Accept": _NDJSON}):
+                lines += 1
+                yield line
+            missing = _missing(file, lines)
+            if missing:
+                raise _error(answer, f"file {number:,} of the list '{part}' of the export {missing}", hint=_CUT_FILE)
 
     def _client_for(self, url: str, manifest: Mapping[str, Any], answer: Answer) -> HttpClient:
         origin = Origin.of(url)
@@ -165,6 +178,16 @@ class BulkExport:
         return client
 
 
+def _missing(file: Mapping[str, Any], lines: int) -> str | None:
+    """What is wrong with a file that has so many ``lines``; None where it is whole, as far as can be told."""
+    count = file.get("count")
+    if count is None:
+        return None if lines else "is empty, and nothing says that it should be"
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        return "has a count that is no number of lines"
+    return f"has {lines:,} lines of {count:,}" if lines < count else None
+
+
 def _is_within(resource: Resource, order: ExportOrder) -> bool:
     meta = resource.get("meta")
     text = meta.get("lastUpdated") if isinstance(meta, Mapping) else None
@@ -176,10 +199,12 @@ def _is_within(resource: Resource, order: ExportOrder) -> bool:
         raise SourceError(
             f"a {order.resource_type} has a meta.lastUpdated that is no instant", hint="tell who runs the API"
         ) from None
-    return updated < order.until and (order.since is None or updated >= order.since)
+    early = order.since is not None and updated < order.since and not order.level.startswith("group/")
+    late = order.until is not None and updated >= order.until
+    return not early and not late
 
 
-def _check_reaches(manifest: Mapping[str, Any], until: int) -> None:
+def _check_reaches(manifest: Mapping[str, Any], reach: int) -> None:
     """An export of an earlier state than what the run counts as read would lose what came between."""
     text = manifest.get("transactionTime")
     try:
@@ -188,9 +213,9 @@ def _check_reaches(manifest: Mapping[str, Any], until: int) -> None:
         reached = None
     if reached is None:
         raise SourceError("the export does not say of which time it is (transactionTime)")
-    if reached < until:
+    if reached < reach:
         raise SourceError(
-            "the export is of an earlier time than the run reads to",
+            "the export is of an earlier time than what the run counts as read",
             hint="the server exports an older copy of its resources: set lag_seconds to more than its age",
         )
 

@@ -34,21 +34,25 @@ class Deletion:
 
 
 def deletions(
-    client: FhirClient, resource_type: str, page_size: int, *, since: int | None, until: int
+    client: FhirClient, resource_type: str, page_size: int, *, since: int | None, until: int, sure: int
 ) -> Iterator[Deletion]:
-    """The deletions from ``since`` (None: ever) to before ``until``, both in nanoseconds from 1970 on.
+    """The deletions from ``since`` (None: ever) to before ``until``, all in nanoseconds from 1970 on. ``sure`` is where
+    the next read begins, at or before ``until``.
 
     Servers often do not say when a resource was deleted. It was not later than the entry that came before it, so that
-    time is taken. A deletion at the head of the history counts as one right before ``until``, and is given by the next
-    read again if the server gives it again. A deletion is earlier than the version that made the resource again: where
-    it shares its time, it is given a microsecond before, so that the version wins.
+    time is taken, but never one from ``sure`` on: the version that made the resource again may not be committed yet,
+    and must win. So a deletion at the head of the history counts as one right before ``sure``.
+
+    A deletion is earlier than the version that made the resource again: where it shares its time, it is given a
+    microsecond before, so that the version wins. So is every deletion from ``sure`` on, since such a version may not be
+    committed yet. The next read gives what was deleted from ``sure`` on again, with the time that is known then.
 
     Raises :class:`~connector_lib.errors.ApiError`.
     """
     query: list[tuple[str, str | int]] = [("_count", page_size)]
     if since is not None:
         query.append(("_since", timestamp_text(since)))
-    latest = until - _MICROSECOND
+    latest = sure - _MICROSECOND
     moment = None
     newer: dict[str, int] = {}
     for entry, told in _entries(client, resource_type, query):
@@ -62,15 +66,17 @@ def deletions(
         outside = told is not None and (told >= until or (since is not None and told < since))
         if entry.deleted and not outside:
             at = time if made_again is None or time < made_again else made_again - _MICROSECOND
+            if made_again is None and told is not None and told >= sure:
+                at -= _MICROSECOND
             yield Deletion(entry.id, timestamp_text(at, digits=6))
         newer[entry.id] = time if made_again is None else min(time, made_again)
         if len(newer) > _MOST_NEWER:
             del newer[next(iter(newer))]
 
 
-def deletion_bound(until: int) -> str:
-    """The instant of a deletion of which is known only that it was before ``until``."""
-    return timestamp_text(until - _MICROSECOND, digits=6)
+def deletion_bound(sure: int) -> str:
+    """The instant of a deletion of which nothing is known, in a read behind which the next one begins at ``sure``."""
+    return timestamp_text(sure - _MICROSECOND, digits=6)
 
 
 def _entries(client: FhirClient, resource_type: str, query: Query) -> Iterator[tuple[HistoryEntry, int | None]]:

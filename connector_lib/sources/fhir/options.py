@@ -16,10 +16,11 @@ from connector_lib.errors import OptionError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["AuthType", "Deletes", "FhirOptions", "FhirTableOptions", "Paging", "Reading", "reading_of"]
+__all__ = ["AuthType", "Deletes", "FhirOptions", "FhirTableOptions", "Paging", "Reading", "Undated", "reading_of"]
 
 AuthType: TypeAlias = Literal["none", "basic", "bearer", "header", "client_credentials", "smart"]
 Deletes: TypeAlias = Literal["none", "history", "export", "snapshot"]
+Undated: TypeAlias = Literal["refuse", "accept"]
 Paging: TypeAlias = Literal["auto", "keyset", "links"]
 
 _NEEDED: Final[dict[str, tuple[str, ...]]] = {
@@ -65,6 +66,11 @@ class _ReadingOptions(Options):
         description="For a first run: an instant before which deletions do not matter, as 2026-01-31T00:00:00Z. It "
         "must not be later than the first run of the table. Without it, the whole history is read",
     )
+    undated: Undated = Field(
+        "refuse",
+        description="What to do where a resource has no meta.lastUpdated, so that changes of it cannot be seen: "
+        "'refuse' ends with an error, 'accept' takes it as it is in the first run. Of no matter for deletes=snapshot",
+    )
     bulk: bool = Field(False, description="Read by bulk export ($export) in place of searches")
     export_level: str = Field(
         "system", description="What a bulk export is of: 'system', 'patient' (all patients) or 'group/<id>'"
@@ -104,8 +110,8 @@ class FhirOptions(HttpOptions, _ReadingOptions):
         60.0,
         ge=0,
         le=86_400,
-        description="How far behind the server's clock a run ends. A server gives a resource its lastUpdated before it "
-        "commits it: what was committed later than this would be missed",
+        description="How long before the end of a run the next one begins. A server gives a resource its lastUpdated "
+        "before it commits it: what was committed later than this would be missed",
     )
     auth_type: AuthType = Field("none", description="How to log in")
     username: str | None = Field(None, description="For basic")
@@ -176,6 +182,12 @@ class FhirTableOptions(_ReadingOptions):
         description="Only resources that a search with these parameters finds, as category=laboratory&status=final",
     )
 
+    hold_back: bool = Field(
+        False,
+        description="End a run lag_seconds behind the server's clock, so that no row is read twice. Set where rows are "
+        "only appended to a table (appendOnly)",
+    )
+
     @field_validator("search")
     @classmethod
     def _is_a_query(cls, text: str | None) -> str | None:
@@ -204,9 +216,11 @@ class Reading:
     paging: Paging
     deletes: Deletes
     deletes_from: str | None
+    undated: Undated
     bulk: bool
     export_level: str
     filters: tuple[tuple[str, str], ...]
+    hold_back: bool
 
 
 def reading_of(connection: FhirOptions, table: FhirTableOptions, *, where: str) -> Reading:
@@ -218,11 +232,17 @@ def reading_of(connection: FhirOptions, table: FhirTableOptions, *, where: str) 
         name: getattr(table if name in table.model_fields_set else connection, name)
         for name in _ReadingOptions.model_fields
     }
-    reading = Reading(**chosen, filters=table.filters())
+    reading = Reading(**chosen, filters=table.filters(), hold_back=table.hold_back)
     if reading.bulk and reading.filters:
         raise OptionError(
             f"{where}: a bulk export is of whole resource types",
             hint="leave out profile and search, or set bulk=false",
+        )
+    if reading.bulk and reading.hold_back and reading.export_level.startswith("group/"):
+        raise OptionError(
+            f"{where}: rows of an export of a group cannot be appended only",
+            hint="such an export may give again what was there before, where patients join the group: keep the table "
+            "by its keys, or set bulk=false",
         )
     if reading.deletes == "export" and reading.deletes_from is None:
         raise OptionError(

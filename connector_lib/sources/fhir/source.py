@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from connector_lib.connector.cursor import check_fingerprint, fingerprint
@@ -17,7 +17,7 @@ from connector_lib.connector.interface import (
     TableOptions,
     check_table,
 )
-from connector_lib.connector.timestamps import timestamp_nanoseconds, timestamp_text
+from connector_lib.connector.timestamps import timestamp_nanoseconds
 from connector_lib.errors import ContractError, OffsetError, SourceError
 from connector_lib.formats.fhir.bundle import Resource
 from connector_lib.http import HttpClient
@@ -25,8 +25,10 @@ from connector_lib.sources.fhir.client import FHIR_JSON, FhirClient, ServerState
 from connector_lib.sources.fhir.export import BulkExport, ExportOrder
 from connector_lib.sources.fhir.history import Deletion, deletion_bound, deletions
 from connector_lib.sources.fhir.login import login
+from connector_lib.sources.fhir.offsets import FULL_REFRESH, Place, place_behind, place_in
 from connector_lib.sources.fhir.options import FhirOptions, FhirTableOptions, Reading, reading_of
-from connector_lib.sources.fhir.search import Search, last_updated, resources
+from connector_lib.sources.fhir.records import records_of
+from connector_lib.sources.fhir.search import Search, resources
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -37,9 +39,6 @@ _NAME: Final = "fhir"
 _SECOND: Final = 10**9
 _DAY: Final = 86_400 * _SECOND
 _MILLISECOND: Final = 10**6
-_NEVER_UPDATED: Final = "1970-01-01T00:00:00Z"
-"""``lastUpdated`` of a resource that has none: it was written before anything that has one."""
-_FULL_REFRESH: Final = "a full refresh of the table starts it anew"
 
 
 class FhirSource(LakeflowConnect):
@@ -48,11 +47,13 @@ class FhirSource(LakeflowConnect):
     ``options`` are those of :class:`~connector_lib.sources.fhir.options.FhirOptions`. ``client`` reads in place of the
     one that they describe; ``clock`` and ``sleep`` are given by tests of bulk exports.
 
-    A record is a resource as it came, with two members more: ``lastUpdated``, its ``meta.lastUpdated`` or 1970 where it
-    has none, and ``resource``, the whole of it. A record of a deletion has ``id`` and ``lastUpdated``.
+    A record has the members of a resource that are columns, as they came, and two more: ``lastUpdated``, its
+    ``meta.lastUpdated`` or 1970 where it has none, and ``resource``, the whole of it. A record of a deletion has ``id``
+    and ``lastUpdated``.
 
-    An offset is ``{"until": <instant>, "options": <fingerprint>}``: everything before that instant was read. The bound
-    of a connector is the server's time when it is first asked for, less ``lag_seconds``.
+    An offset is ``{"until": <instant>, "read_to": <instant>, "options": <fingerprint>}``. A run reads to the server's
+    time when it is first asked for, ``read_to``; the next one begins ``lag_seconds`` before that, at ``until``. With
+    ``hold_back`` the run itself ends at ``until``.
 
     >>> source = FhirSource({"base_url": "https://ehr.example.org/fhir", "resource_types": "Patient,Encounter"})
     >>> source.list_tables()
@@ -120,18 +121,19 @@ class FhirSource(LakeflowConnect):
         return self.read_table_between(table_name, start_offset, end, table_options, deletes=True), end
 
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
-        """The bound; ``start_offset`` where it is not before it."""
+        """Where a read that begins now ends; ``start_offset`` where there is nothing new."""
         reading = self._reading(table_name, table_options)
-        since = self._place(table_name, start_offset, reading)
-        until = self._server.until
-        if since is None or start_offset is None:
-            return self._offset(until, reading)
-        if since > until + _DAY:
+        start = self._place(table_name, start_offset, reading)
+        now = self._server.now
+        if start is not None and start.until > now + _DAY:
             raise OffsetError(
                 f"the table '{table_name}' was read up to a time that is more than a day ahead of the server's clock",
-                hint=f"it may be another server, or its clock was wrong; {_FULL_REFRESH}",
+                hint=f"it may be another server, or its clock was wrong; {FULL_REFRESH}",
             )
-        return start_offset if since >= until else self._offset(until, reading)
+        end = place_behind(start, now=now, lag=self._lag, hold_back=reading.hold_back)
+        if start_offset and end == start:
+            return start_offset
+        return end.to_offset(self._fingerprint(reading))
 
     def read_table_between(
         self,
@@ -144,19 +146,20 @@ class FhirSource(LakeflowConnect):
     ) -> Iterator[Record]:
         """What was updated, or deleted, between two offsets. A snapshot is all that there is now."""
         reading = self._reading(table_name, table_options)
-        since = self._place(table_name, start_offset, reading)
-        until = self._place(table_name, end_offset, reading)
-        if until is None:
-            raise OffsetError(f"the table '{table_name}' is to be read to its start", hint=_FULL_REFRESH)
-        window = _Window(table_name, reading, since, until)
+        start = self._place(table_name, start_offset, reading)
+        end = self._place(table_name, end_offset, reading)
+        if end is None:
+            raise OffsetError(f"the table '{table_name}' is to be read to its start", hint=FULL_REFRESH)
+        window = _Window(table_name, reading, None if start is None else start.until, end)
         if not deletes:
-            return map(_record, self._resources(window))
+            refused = reading.undated == "refuse" and reading.deletes != "snapshot"
+            return records_of(self._resources(window), table_name, undated_is_refused=refused)
         if reading.deletes in ("none", "snapshot"):
             raise ContractError(
                 f"the deletions of the table '{table_name}' are not read: deletes={reading.deletes}",
                 hint="set deletes=history, or deletes=export",
             )
-        return (_deleted_record(table_name, deletion) for deletion in self._deletions(window))
+        return ({"id": deletion.id, "lastUpdated": deletion.time} for deletion in self._deletions(window))
 
     def check_connection(self) -> str:
         """Asks for capabilities, which needs no login, and for one resource of the first table, which does."""
@@ -186,35 +189,36 @@ class FhirSource(LakeflowConnect):
 
     @cached_property
     def _server(self) -> _Server:
-        """What the server says of itself, and the bound, both asked for once."""
+        """What the server says of itself, and its time, both asked for once."""
         state = self._client.state()
         if not state.capability.fhir_version.startswith("4."):
             raise SourceError(
                 "the server does not speak FHIR R4: its CapabilityStatement names another fhirVersion",
                 hint="many servers have a base for each version: take that of R4",
             )
-        lag = round(self._options.lag_seconds * 1000) * _MILLISECOND
-        return _Server(state, int(state.time.timestamp()) * _SECOND - lag)
+        return _Server(state, int(state.time.timestamp()) * _SECOND)
+
+    @property
+    def _lag(self) -> int:
+        return round(self._options.lag_seconds * 1000) * _MILLISECOND
 
     def _reading(self, table_name: str, table_options: TableOptions) -> Reading:
         check_table(table_name, self.list_tables(), _NAME)
         where = f"source '{_NAME}', table '{table_name}'"
         return reading_of(self._options, FhirTableOptions.read(table_options, where=where), where=where)
 
-    def _place(self, table_name: str, offset: Offset | None, reading: Reading) -> int | None:
-        """The time that ``offset`` is at; None for the start."""
+    def _place(self, table_name: str, offset: Offset | None, reading: Reading) -> Place | None:
+        """The place that ``offset`` is at; None for the start."""
         if not offset:
             return None
         check_fingerprint(offset, self._fingerprint(reading), table=table_name)
-        try:
-            return timestamp_nanoseconds(offset["until"])
-        except (KeyError, TypeError, ValueError, AttributeError):
+        place = place_in(offset, table_name)
+        if reading.hold_back and place.read_to > place.until:
             raise OffsetError(
-                f"the offset of the table '{table_name}' does not say up to when it was read", hint=_FULL_REFRESH
-            ) from None
-
-    def _offset(self, until: int, reading: Reading) -> Offset:
-        return {"until": timestamp_text(until), "options": self._fingerprint(reading)}
+                f"the last rows of the table '{table_name}' were read before they were sure, and would come twice",
+                hint=f"it was read without hold_back, which rows that are appended need; {FULL_REFRESH}",
+            )
+        return place
 
     def _fingerprint(self, reading: Reading) -> str:
         return fingerprint(
@@ -228,20 +232,24 @@ class FhirSource(LakeflowConnect):
 
     def _resources(self, window: _Window) -> Iterator[Resource]:
         reading = window.reading
-        if reading.bulk:
-            since = None if reading.deletes == "snapshot" else window.since
-            return self._export.resources(window.order(since))
-        return resources(self._client, window.search(self._server.state))
+        if not reading.bulk:
+            return resources(self._client, window.search(self._server.state))
+        if reading.deletes == "snapshot":
+            return self._export.resources(replace(window.order(None), until=None))
+        return self._export.resources(window.order(window.since))
 
     def _deletions(self, window: _Window) -> Iterator[Deletion]:
         reading = window.reading
         since = window.since
         if since is None and reading.deletes_from is not None:
             since = timestamp_nanoseconds(reading.deletes_from)
+        sure = window.end.until
         if reading.deletes == "history":
-            return deletions(self._client, window.table, reading.page_size, since=since, until=window.until)
-        # An export does not say when: the last moment before the bound comes behind all that was updated in this run.
-        time_text = deletion_bound(window.until)
+            found = partial(deletions, self._client, window.table, reading.page_size)
+            return found(since=since, until=window.end.read_to, sure=sure)
+        # An export does not say when. As in a history, it is no later than the next run's begin: that run gives again
+        # what was deleted since.
+        time_text = deletion_bound(sure)
         return (Deletion(id_, time_text) for id_ in self._export.deleted_ids(window.order(since)))
 
     @property
@@ -273,33 +281,33 @@ class FhirSource(LakeflowConnect):
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """What a server said of itself, and the bound of the connector, in nanoseconds from 1970 on."""
+    """What a server said of itself, and its time when it did, in nanoseconds from 1970 on."""
 
     state: ServerState
-    until: int
+    now: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A part of a table: what was updated from ``since`` (None: everything) to before ``until``."""
+    """A part of a table: what was updated from ``since`` (None: everything) to before where ``end`` was read to."""
 
     table: str
     reading: Reading
     since: int | None
-    until: int
+    end: Place
 
     def search(self, state: ServerState) -> Search:
         reading = self.reading
         if reading.deletes != "snapshot":
             return Search(
-                self.table, reading.page_size, reading.paging, reading.filters, since=self.since, until=self.until
+                self.table, reading.page_size, reading.paging, reading.filters, since=self.since, until=self.end.read_to
             )
         # The header has whole seconds: what was updated later than the second after it was updated since.
         started = (int(state.time.timestamp()) + 1) * _SECOND
         return Search(self.table, reading.page_size, reading.paging, reading.filters, started=started)
 
     def order(self, since: int | None) -> ExportOrder:
-        return ExportOrder(self.table, self.reading.export_level, since, self.until)
+        return ExportOrder(self.table, self.reading.export_level, since, self.end.read_to, reach=self.end.until)
 
 
 def _http_client(options: FhirOptions) -> HttpClient:
@@ -315,11 +323,3 @@ def _http_client(options: FhirOptions) -> HttpClient:
         explain=explain_outcome,
         secrets=options.secret_values(),
     )
-
-
-def _record(resource: Resource) -> Record:
-    return {**resource, "lastUpdated": last_updated(resource) or _NEVER_UPDATED, "resource": resource}
-
-
-def _deleted_record(resource_type: str, deletion: Deletion) -> Record:
-    return {"resourceType": resource_type, "id": deletion.id, "lastUpdated": deletion.time}

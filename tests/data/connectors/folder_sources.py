@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
 
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
@@ -180,6 +180,13 @@ class LockingSource(CallsSource):
     def __init__(self, options: Mapping[str, str]) -> None:
         super().__init__(options)
         self.lock = threading.Lock()
+
+
+class TellingSource(CallsSource):
+    """Cannot be sent to a worker, and shows its secret when it is tried."""
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("cannot pickle the token hush")
 
 
 class DeclaringSource(CallsSource):

@@ -23,6 +23,7 @@ def _missing_for_a_broker() -> bool:
     return shutil.which("mvn") is None or find_java().bundled
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.spark
 def test_a_quick_run_writes_every_figure_and_a_verdict_on_every_target(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from connector_lib.cli.new_source import skeleton_files
 from connector_lib.cli.skeleton.clinic_connector.source import ClinicOptions, ClinicSource, ClinicTableOptions
 from connector_lib.connector.connections import load_connection
 from connector_lib.connector.spec import PipelineSpec
+from connector_lib.datasource.connect import READ_OPTIONS
 from connector_lib.project.pipeline import load_pipeline_folder
 from connector_lib.testing.conformance import ConnectorConformance
 
@@ -118,7 +119,7 @@ def test_the_spec_for_unity_catalog_has_options_that_there_are(project: Path) ->
         assert (parameter["type"], parameter["required"]) == (field.type, field.required)
         assert parameter["description"].replace("lab_results", "clinic") == field.description
     allowed = content["external_options_allowlist"].split(",")
-    assert allowed == [field.name for field in ClinicTableOptions.fields()]
+    assert allowed == [*(field.name for field in ClinicTableOptions.fields()), *READ_OPTIONS]
 
 
 def test_its_tests_are_the_checks_that_every_connector_has_to_pass() -> None:

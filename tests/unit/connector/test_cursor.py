@@ -175,6 +175,7 @@ def ids(batch: Batch) -> list[int]:
 
 
 def step(page: Sequence[Record], border: Border = Border(), **options: Any) -> Batch:  # noqa: B008 - it is frozen
+    options = {"first_read": border == Border(), **options}
     return batch_behind(page, border, AT, table="visits", **options)
 
 
@@ -199,9 +200,16 @@ def test_what_makes_records_the_same_can_be_the_key_alone() -> None:
     assert step([{"id": 1, "at": 5, "link": "a?signature=2"}], first.border, digest=by_key).records == []
 
 
-def test_what_lies_below_the_border_was_given_before() -> None:
+def test_what_a_coarse_filter_gives_below_the_border_was_given_before() -> None:
     border = step(rows((5, 1))).border
-    assert ids(step(rows((3, 8), (5, 1), (6, 2)), border)) == [2]
+    assert ids(step(rows((3, 8), (5, 1), (6, 2)), border, coarse_filter=True)) == [2]
+
+
+@pytest.mark.parametrize("page", [rows((3, 8), (5, 1), (6, 2)), rows((3, 8), (4, 9))])
+def test_a_page_that_begins_below_the_border_is_out_of_order(page: list[Record]) -> None:
+    border = step(rows((1, 1), (5, 1))).border
+    with pytest.raises(SourceError, match="do not come in the order of the cursor 'at'"):
+        step(page, border)
 
 
 def test_a_border_that_meets_nothing_new_stands_still() -> None:
@@ -211,8 +219,8 @@ def test_a_border_that_meets_nothing_new_stands_still() -> None:
 
 
 def test_values_that_are_written_otherwise_are_one_value() -> None:
-    first = batch_behind([{"id": 1, "at": "10"}], Border(), AT, table="visits")
-    second = batch_behind([{"id": 1, "at": "10"}, {"id": 2, "at": 10.0}], first.border, AT, table="visits")
+    first = step([{"id": 1, "at": "10"}])
+    second = step([{"id": 1, "at": "10"}, {"id": 2, "at": 10.0}], first.border)
     assert ids(second) == [2]
 
 
@@ -220,6 +228,8 @@ def test_a_border_comes_back_from_json_as_it_was() -> None:
     border = step(rows((1, 1), (2, 2), (2, 3))).border
     assert Border.from_json(json.loads(json.dumps(border.to_json()))) == border
     assert Border.from_json(json.loads(json.dumps(Border().to_json()))) == Border()
+    unplaced = step(rows((None, 1))).border
+    assert Border.from_json(json.loads(json.dumps(unplaced.to_json()))) == unplaced
 
 
 def test_a_decimal_goes_into_an_offset_with_all_its_digits() -> None:
@@ -265,6 +275,20 @@ def test_a_page_behind_the_bound_alone_moves_nothing() -> None:
 def test_records_without_a_cursor_are_given_in_the_first_read_and_counted() -> None:
     batch = step(rows((None, 1), (3, 2), (None, 3)))
     assert (ids(batch), batch.without_cursor, batch.border.value) == ([1, 2, 3], 2, 3)
+
+
+def test_every_page_of_the_first_read_may_have_records_without_a_cursor() -> None:
+    first = step(rows((None, 1), (3, 2)))
+    second = step(rows((4, 3), (None, 4)), first.border, first_read=True)
+    assert (ids(second), second.without_cursor, second.border.value) == ([3, 4], 1, 4)
+
+
+def test_a_first_read_of_records_without_a_cursor_alone_moves_the_offset() -> None:
+    border = step(rows((None, 1), (None, 2))).border
+    assert border.to_json() != Border().to_json()
+    assert ids(step(rows((3, 3)), border)) == [3]
+    with pytest.raises(SourceError, match="2 records of the table 'visits' have no value of the cursor 'at'"):
+        step(rows((None, 1), (None, 2)), border)
 
 
 def test_records_without_a_cursor_are_an_error_later() -> None:
@@ -330,7 +354,7 @@ def test_reads_between_changes_give_every_record_once(changes: list[list[int]], 
             since -= since % 3 if coarse else 0
             found = [record for record in table if record["at"] >= since]
             ties = len(border.seen) + sum(since <= record["at"] < (border.value or 0) for record in table)
-            batch = step(found[: page_size + ties], border)
+            batch = step(found[: page_size + ties], border, coarse_filter=coarse)
             if not batch.records:
                 break
             got += ids(batch)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql.datasource import CaseInsensitiveDict
 
-from connector_lib.datasource.connect import OptionsWithoutCase, ReadRequest
+from connector_lib.connector.options import PLATFORM_OPTIONS
+from connector_lib.datasource.connect import READ_OPTIONS, OptionsWithoutCase, ReadRequest, SourceOptions
 from connector_lib.errors import ConfigurationError, OptionError
 
 from .conftest import Folder
@@ -29,6 +30,13 @@ def connections(tmp_path: Path, folder: Folder) -> Path:
         f"    options: {{source_folder: {folder.path}, token: '${{WARD_TOKEN}}'}}\n"
     )
     return file
+
+
+def test_what_every_connector_passes_over_has_all_options_of_the_data_source_and_no_other() -> None:
+    of_a_spec = {"scd_type", "primary_keys", "sequence_by", "cluster_by"}
+    of_unity_catalog = {"databricks.connection", "externalOptionsAllowList"}
+    own = {option.name for option in SourceOptions.fields()}
+    assert own == PLATFORM_OPTIONS - of_a_spec - of_unity_catalog
 
 
 def test_without_a_connection_the_options_of_the_read_are_those_of_the_connection(folder: Folder) -> None:
@@ -121,6 +129,35 @@ def test_a_wrong_option_of_a_table_is_refused_before_anything_is_read(connection
     )
     with pytest.raises(OptionError, match=r"table 'visits': there is no option 'pagesise'\n.*'page_size'"):
         asked.table_options("visits")
+
+
+class TestRowsThatAreOnlyAppended:
+    """A connector that reads the last rows twice has to be told to hold them back."""
+
+    def test_a_connector_that_can_hold_them_back_is_told_to(self) -> None:
+        assert of_fhir(appendOnly=True).table_options("Patient") == {"hold_back": "true"}
+        assert of_fhir(appendOnly=True, HOLDBACK=True).table_options("Patient") == {"holdback": "True"}
+
+    def test_it_is_not_where_keys_decide(self) -> None:
+        assert of_fhir().table_options("Patient") == {}
+
+    def test_one_that_knows_no_such_option_is_left_alone(self, folder: Folder) -> None:
+        asked = request(
+            sourceName="folder_declaring", source_folder=folder.path, tableName="visits", appendOnly=True, page_size=3
+        )
+        assert asked.table_options("visits") == {"page_size": "3"}
+
+    def test_to_ask_for_both_is_refused(self) -> None:
+        with pytest.raises(OptionError, match=r"hold_back=false does not go with rows.*\n.*leave 'hold_back' out"):
+            of_fhir(appendOnly=True, hold_back=False).table_options("Patient")
+
+
+def of_fhir(**options: object) -> ReadRequest:
+    return request(sourceName="fhir", base_url="http://127.0.0.1:9", tableName="Patient", **options)
+
+
+def test_the_options_of_a_read_are_options_of_the_data_source() -> None:
+    assert {*READ_OPTIONS} <= {field.name for field in SourceOptions.fields()}
 
 
 def test_a_secret_is_in_no_option_of_spark(connections: Path, monkeypatch: pytest.MonkeyPatch, folder: Folder) -> None:

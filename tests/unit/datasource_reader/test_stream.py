@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from connector_lib.errors import ApiError, ContractError, OffsetError, OptionError, SourceError
+from connector_lib.testing.fhir_server import FhirServer
+from connector_lib.testing.fhir_service import FhirBehaviour
+from connector_lib.testing.fhir_store import ManualClock
 
 from .conftest import Folder, Stream, data_source
 
@@ -141,6 +145,23 @@ def test_rows_are_never_appended_twice(folder: Folder, table: str, options: dict
     folder.put(table, rows(1, 8))
     with pytest.raises(OffsetError, match=rf"'{table}' was interrupted.*\n.*full refresh"):
         stream.run()
+
+
+@pytest.mark.parametrize(("options", "came"), [({}, [["p1"], ["p1"], []]), ({"appendOnly": "true"}, [[], ["p1"], []])])
+def test_rows_that_may_come_with_two_runs_are_held_back_where_they_are_appended(
+    options: dict[str, str], came: list[list[str]]
+) -> None:
+    clock = ManualClock(datetime(2026, 3, 1, tzinfo=timezone.utc))
+    with FhirServer(behaviour=FhirBehaviour(types=("Patient",)), clock=clock) as server:
+        stream = Stream(sourceName="fhir", base_url=server.url, lag_seconds=60, tableName="Patient", **options)
+        clock.advance(100)
+        server.put({"resourceType": "Patient", "id": "p1"})
+        clock.advance(1)
+        runs = []
+        for _ in came:
+            runs.append([one["id"] for batch in stream.run() for one in batch])
+            clock.advance(100)
+    assert runs == came
 
 
 def test_rows_without_progress_are_an_error_and_do_not_stop_the_stream_for_good(folder: Folder) -> None:

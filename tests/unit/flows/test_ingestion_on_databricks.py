@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connector_lib.datasource.connect import READ_OPTIONS
 from connector_lib.errors import ContractError, SpecError
 from connector_lib.flows.ingestion import ingest
 
@@ -126,6 +127,15 @@ def test_options_of_the_read_are_given_to_the_data_source_itself(ingested: Inges
     assert options(source)["readOnDriver"] == "true"
     assert options(source)["batchRows"] == "50"
     assert options(source)["tableConfigs"] == '{"changes": {}}'
+
+
+def test_beside_the_connection_stands_what_its_list_of_allowed_options_has_to_name(ingested: Ingested) -> None:
+    own = {"read_on_driver": True, "RescuedDataColumn": "_rescued", "batchrows": 5, "allowEmptySnapshot": True}
+    (source,) = sources(ingested.table("events", appendonly=True, only="x", **own).plan("events"))
+    given = options(source)
+    addressed = {"databricks.connection", "tableName", "tableConfigs"}
+    assert given.keys() - addressed == set(READ_OPTIONS)
+    assert given["tableConfigs"] == '{"events": {"only": "x"}}'
 
 
 @pytest.mark.parametrize("table", ["changes__source", "snapshots__source", "events"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import pickle
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import connector_lib.http.failures as failures
 from connector_lib.errors import ApiError
 from connector_lib.http import Answer, BasicAuth, HeaderKeyAuth
 from connector_lib.http.failures import without_values
@@ -40,6 +42,12 @@ def test_an_error_has_method_address_status_and_request_id_and_no_query(wire: Wi
         ({"errors": [{"detail": "one"}, {"detail": "two"}]}, ": one - two"),
         ({"fault": {"faultstring": "limit reached"}}, ": limit reached"),
         ({"code": 4711, "error": "x"}, ": x - 4711"),
+        (
+            {"errors": [{"field": "birth_date", "code": "invalid", "message": "wrong"}]},
+            ": invalid - birth_date - wrong",
+        ),
+        ({"error": "InvalidQuery", "message": "'key' is unknown to Jane"}, ": InvalidQuery - 'key' is unknown to …"),
+        ({"error": "Doe", "code": "1234567", "detail": "No patient Jane Doe"}, ": No patient …"),
         ({"name": "Doe, Jane", "resource": {"text": "Doe"}}, ""),
         ([{"title": "Not allowed"}], ": Not allowed"),
         (b"plain words", ": plain words"),
@@ -60,25 +68,41 @@ def test_what_the_api_says_about_the_error_is_told(body: Any, said: str, wire: W
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ('no patient "Doe, Jane" here', "no patient … here"),
-        ("no patient 'Doe, Jane' here", "no patient … here"),
+        ("No patient John Smith born 1980-02-30 in ward 7", "No patient … in …"),
+        ("no patient John Smith", "no patient …"),
+        ("Smith, John is not known", "… is not known"),
+        ("Page, Jane is not known", "… is not known"),
+        ("O'Brien's record isn't here", "… record isn't here"),
+        ('no patient "Doe, Jane" here', 'no patient "…" here'),
         ("the server's limit isn't set", "the server's limit isn't set"),
-        ("patient 1234567 born 1980-01-31", "patient … born …"),
-        ("mail doe@example.org or https://h/Patient?name=doe", "mail … or …"),
+        ("patient 1234567 born 1980-01-31", "patient …"),
+        ("connect doe@service.org or https://service/patient?name=doe", "connect … or …"),
         ("MRN-00123 and A1234B", "… and …"),
         ("at most 100 records, error 17", "at most 100 records, error 17"),
-        ("a\tb\n\nc\x00\x1b[31m", "a b c[31m"),
-        ("x" * 300, "x" * 200 + "…"),
+        ("the record is 43 years old", "the record is … years …"),
+        ("HTTP method not supported by the API", "HTTP method not supported by the API"),
+        ("a\tfile\n\nis\x00\x1b missing", "a file is missing"),
+        ("John Smith", ""),
+        ("limit " * 50, "limit " * 33 + "l…"),
     ],
 )
 def test_values_are_left_out_of_what_an_api_says(text: str, shown: str) -> None:
     assert without_values(text) == shown
 
 
+def test_a_second_try_warns_without_a_patients_name(
+    wire: Wire, make_client: MakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.replies(reply(b"No patient John Smith in ward 7", status=503), reply([]))
+    make_client().get("people")
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("connector_lib")]
+    assert "503 Service Unavailable: No patient … in …; attempt 1" in line
+
+
 @given(st.text(max_size=3000))
 def test_what_an_api_says_is_short_and_printable(text: str) -> None:
     shown = without_values(text)
-    assert len(shown) <= 201
+    assert len(shown) <= 200
     assert shown.isprintable()
 
 
@@ -106,7 +130,7 @@ def test_a_password_that_the_api_sends_back_in_base_64_is_not_shown(wire: Wire, 
     auth = BasicAuth("lab", SECRET)
     header = auth.headers(lambda request: pytest.fail("nothing is fetched"))["Authorization"]
     error = error_of(wire, make_client, reply({"message": f"bad header: {header}"}, status=403), auth=auth)
-    assert error.message.endswith("403 Forbidden: bad header: Basic *****")
+    assert error.message.endswith("403 Forbidden: bad header: …")
 
 
 def test_the_log_of_a_second_try_shows_neither_query_nor_secret(
@@ -115,7 +139,7 @@ def test_the_log_of_a_second_try_shows_neither_query_nor_secret(
     wire.replies(reply({"message": f"busy, {SECRET}"}, status=503), reply([]))
     make_client(secrets=[SECRET]).get("people", {"name": "Doe"})
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("connector_lib")]
-    assert line == (f"GET {wire.url}/people: 503 Service Unavailable: busy, *****; attempt 1 of 3, the next in 1.0 s")
+    assert line == (f"GET {wire.url}/people: 503 Service Unavailable: busy, …; attempt 1 of 3, the next in 1.0 s")
 
 
 def test_an_error_has_no_exception_of_requests_behind_it_whose_text_has_the_query(
@@ -124,6 +148,11 @@ def test_an_error_has_no_exception_of_requests_behind_it_whose_text_has_the_quer
     error = error_of(wire, make_client, b"")
     assert error.__cause__ is None
     assert error.__context__ is None
+
+
+def test_the_examples_say_what_comes_of_them() -> None:
+    result = doctest.testmod(failures)
+    assert (result.attempted > 0, result.failed) == (True, 0)
 
 
 def explained(answer: Answer) -> str | None:

@@ -211,6 +211,36 @@ def test_a_page_has_a_size(make: Callable[[], object]) -> None:
         make()
 
 
+def counted_of(page: Any) -> int | None:
+    total: int | None = page.get("total")
+    return total
+
+
+def test_pages_that_overlap_begin_with_the_last_row_of_the_page_before(api: ListApi, make_client: MakeClient) -> None:
+    paginator = OffsetPaginator(rows_of, limit=4, total=counted_of, overlap=True)
+    first, *others = [rows_of(page.data) for page in make_client(api.url).pages(paginator, "rows")]
+    assert [rows[0] for rows in others] == [rows[-1] for rows in (first, *others[:-1])]
+    assert first + [row for rows in others for row in rows[1:]] == ROWS
+    assert [(asked["offset"], asked["limit"]) for asked in api.asked[:3]] == [("0", "4"), ("3", "5"), ("7", "5")]
+
+
+def test_pages_that_overlap_do_not_end_with_a_server_that_gives_one_row_at_once(
+    wire: Wire, make_client: MakeClient
+) -> None:
+    paginator = OffsetPaginator(rows_of, total=counted_of, overlap=True)
+    wire.replies(reply({"rows": [1], "total": 2}), reply({"rows": [1], "total": 2, "more": True}))
+    with pytest.raises(PagingError, match="the pages end at 1 records, and the API counts 2"):
+        read(make_client().pages(paginator, "rows"))
+
+
+def test_pages_that_overlap_need_a_total(wire: Wire, make_client: MakeClient) -> None:
+    with pytest.raises(OptionError, match="need a total"):
+        OffsetPaginator(rows_of, overlap=True)
+    wire.replies(reply({"rows": [1]}))
+    with pytest.raises(PagingError, match="does not tell how many records there are"):
+        read(make_client().pages(OffsetPaginator(rows_of, total=counted_of, overlap=True), "rows"))
+
+
 @given(
     st.integers(0, 60),
     st.integers(1, 20),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -57,6 +59,10 @@ class Truth:
         """What the source has now: by key the name."""
         return {key: changes[-1].name for key, changes in self.changes.items() if not changes[-1].deleted}
 
+    def early_deletes(self) -> set[tuple[str, Change]]:
+        """The deletions as a run gives them that reads them before they are sure: a microsecond before their time."""
+        return {(key, _early(each)) for key, changes in self.changes.items() for each in changes if each.deleted}
+
     def every(self, before: int) -> set[tuple[str, Change]]:
         """All changes before that time."""
         return {(key, each) for key, changes in self.changes.items() for each in changes if self._time(each) < before}
@@ -71,6 +77,10 @@ class Truth:
 
     def _time(self, change: Change) -> int:
         return -(-change.sequence // self._unit) * self._unit
+
+
+def _early(deletion: Change) -> Change:
+    return replace(deletion, sequence=deletion.sequence - 1)
 
 
 class Clinic(ABC):
@@ -273,15 +283,16 @@ class CallsSource(LakeflowConnect):
 
 
 class FhirClinic(Clinic):
-    """A FHIR server, with the connector ``fhir``. People are patients."""
+    """A FHIR server, with the connector ``fhir``. People are resources of the type Basic, a table of few columns."""
 
     unit = 1000
     deletes_win_ties = False
 
-    def __init__(self, paging: str = "auto", lag: float = 600.0) -> None:
+    def __init__(self, paging: str = "auto", lag: float = 600.0, *, hold_back: bool = True) -> None:
         super().__init__(lag)
         self._paging = paging
-        self.fhir = FhirServer(clock=self.clock, behaviour=FhirBehaviour(types=("Patient",)))
+        self._hold_back = hold_back
+        self.fhir = FhirServer(clock=self.clock, behaviour=FhirBehaviour(types=("Basic",)))
 
     @property
     def server(self) -> ApiServer:
@@ -293,7 +304,7 @@ class FhirClinic(Clinic):
     def connection(self) -> tuple[type[LakeflowConnect], dict[str, str]]:
         return FhirSource, {
             "base_url": self.fhir.url,
-            "resource_types": "Patient",
+            "resource_types": "Basic",
             "paging": self._paging,
             "lag_seconds": str(self.lag),
             "max_attempts": "1",
@@ -301,7 +312,7 @@ class FhirClinic(Clinic):
         }
 
     def table(self, *, snapshot: bool) -> tuple[str, dict[str, str]]:
-        return "Patient", {"deletes": "snapshot" if snapshot else "history"}
+        return "Basic", {"deletes": "snapshot" if snapshot else "history", "hold_back": f"{self._hold_back}"}
 
     def now(self) -> int:
         return microseconds(self.clock())
@@ -309,15 +320,15 @@ class FhirClinic(Clinic):
     def put(self, names: Mapping[str, str], time: int) -> None:
         for key, name in names.items():
             self.fhir.put(
-                {"resourceType": "Patient", "id": key.replace(" ", "-"), "name": [{"family": name}]}, at=_time(time)
+                {"resourceType": "Basic", "id": key.replace(" ", "-"), "code": {"text": name}}, at=_time(time)
             )
 
     def delete(self, key: str, time: int) -> int:
-        assert self.fhir.delete("Patient", key.replace(" ", "-"), at=_time(time))
+        assert self.fhir.delete("Basic", key.replace(" ", "-"), at=_time(time))
         return time
 
     def change(self, row: Row, *, deleted: bool, arrived: int) -> tuple[str, Change]:
-        name = None if deleted else row["name"][0]["family"]
+        name = None if deleted else json.loads(row["resource"])["code"]["text"]
         sequence = row.get("_snapshot_time") or row["lastUpdated"]
         return row["id"].replace("-", " "), Change(microseconds(sequence), name, deleted, arrived)
 

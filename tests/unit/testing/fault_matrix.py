@@ -148,11 +148,17 @@ def _with(column: str, kind: Any) -> Mapping[str, Any]:
 
 
 _ODD_NAMES = ("a.b", "a b", "a`b", "Größe", "\N{STETHOSCOPE}", "select")
+_CHANGES: tuple[tuple[str, Callable[[RecordsApi], object]], ...] = (
+    ("updated", _update),
+    ("deleted", _delete),
+    ("inserted", _insert),
+    ("deleted before and inserted behind", _delete_and_insert),
+)
 SITUATIONS: tuple[Situation, ...] = (
     *(
         Situation(f"records {what} while pages are read, by {paging}", meanwhile=change, paging=paging)
         for paging in ("link", "token", "link_header", "offset", "page")
-        for what, change in (("updated", _update), ("deleted", _delete), ("inserted", _insert))
+        for what, change in _CHANGES
     ),
     Situation("token expired", meanwhile=RecordsApi.expire_tokens, paging="token"),
     Situation("answers too slow for the deadline of the read", seconds_a_request=10),

@@ -49,7 +49,8 @@ AFTER = """
   kept there, and so is a value that does not fit its column. See [ingestion](ingestion.md).
 - Timestamps have microseconds, as Spark's have; nanoseconds are cut off, and still count for the order of a read.
 - Where a client counts (`offset`, `page`), a changed total shows that records moved. A delete and an insert between
-  the same two pages leave the total as it was, and no client can see that. Page by links or tokens where the API can.
+  the same two pages leave the total as it was: so the last record of the page before is asked for again, and has to be
+  where it was. Page by links or tokens where the API can: such a read does not fail when the table changes.
 - The suite in [connector_lib/testing/conformance](../connector_lib/testing/conformance) plays the first table on every
   connector whose author gives it a server.
 """

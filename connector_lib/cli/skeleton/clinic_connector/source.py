@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from connector_lib.connector.cursor import timestamp_nanoseconds
+from connector_lib.connector.cursor import check_fingerprint, fingerprint, timestamp_nanoseconds
 from connector_lib.connector.interface import (
     LakeflowConnect,
     Offset,
@@ -66,6 +66,9 @@ class ClinicSource(LakeflowConnect):
         super().__init__(options)
         chosen = ClinicOptions.read(options, where="source 'clinic'")
         self._max_pages = chosen.max_pages
+        # What decides which records there are; an option of a table that filters them belongs here
+        # too. An offset that was made with other values asks for a full refresh.
+        self._made_with = fingerprint({"base_url": chosen.base_url.rstrip("/")})
         self._client = client or HttpClient(
             chosen.base_url,
             auth=NoAuth() if chosen.token is None else BearerAuth(chosen.token.get_secret_value()),
@@ -110,10 +113,11 @@ class ClinicSource(LakeflowConnect):
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
         """Where a read that begins now will end; ``start_offset`` where nothing is new."""
         check_table(table_name, list(TABLES), "clinic")
+        check_fingerprint(start_offset, self._made_with, table=table_name)
         start = start_offset or {}
         if start and timestamp_nanoseconds(self._bound) <= timestamp_nanoseconds(start["until"]):
             return start
-        return {"until": self._bound}
+        return {"until": self._bound, "options": self._made_with}
 
     def read_table_between(
         self,
@@ -129,6 +133,8 @@ class ClinicSource(LakeflowConnect):
         It is closed below and open above: records of one time are in one window, all of them.
         """
         check_table(table_name, list(TABLES), "clinic")
+        for offset in (start_offset, end_offset):
+            check_fingerprint(offset, self._made_with, table=table_name)
         chosen = ClinicTableOptions.read(table_options, where=f"table '{table_name}'")
         path = f"tables/{table_name}/deleted" if deletes else f"tables/{table_name}"
         cursor = TABLES[table_name].get("cursor_field")

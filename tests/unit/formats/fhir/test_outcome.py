@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_lib.formats.fhir.outcome import PLAIN_WORDS, described, is_outcome, issues_of, without_values
+from connector_lib.formats.fhir.outcome import described, is_outcome, issues_of, without_values
 from connector_lib.formats.fhir.resource_types import RESOURCE_TYPES
+from connector_lib.formats.plain_words import PLAIN_WORDS
 
 
 @pytest.mark.parametrize(

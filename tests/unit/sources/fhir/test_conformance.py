@@ -28,7 +28,7 @@ class TestFhirSource(ConnectorConformance):
     tables: ClassVar[Sequence[str]] = ("Patient", "Flag", "Goal")
     table_options: ClassVar[Mapping[str, TableOptions]] = {
         "Patient": {"page_size": "4", "deletes": "history"},
-        "Flag": {"page_size": "4"},
+        "Flag": {"page_size": "4", "undated": "accept"},
         "Goal": {"page_size": "4", "deletes": "snapshot"},
     }
 
@@ -56,7 +56,11 @@ class TestFhirSource(ConnectorConformance):
     def expected(self, table: str) -> Sequence[Record]:
         resources = [version.resource for version in self.fhir.store.current(table) if version.resource]
         return [
-            {**one, "lastUpdated": one["meta"].get("lastUpdated", "1970-01-01T00:00:00Z"), "resource": one}
+            {
+                **{name: value for name, value in one.items() if name != "resourceType"},
+                "lastUpdated": one["meta"].get("lastUpdated", "1970-01-01T00:00:00Z"),
+                "resource": one,
+            }
             for one in resources
         ]
 

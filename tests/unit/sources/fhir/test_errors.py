@@ -16,6 +16,8 @@ from connector_lib.testing.fhir_store import ManualClock
 from tests.unit.sources.fhir.conftest import START, StartServer, ids, patient, read, source_of
 from tests.unit.sources.fhir.live_server import CAPABILITIES
 
+DATED = {"lastUpdated": "2026-03-01T00:00:00Z"}
+
 
 def outcome(severity: str, diagnostics: str) -> dict[str, Any]:
     issue = {"severity": severity, "code": "processing", "diagnostics": diagnostics}
@@ -52,11 +54,11 @@ def test_an_outcome_among_the_resources_that_says_something_was_left_out_is_an_e
 
 
 def test_a_warning_among_the_resources_is_passed_over() -> None:
-    assert read_from(searchset(patient(1, meta={}), outcome("warning", "slow"))) == ["p1"]
+    assert read_from(searchset(patient(1, meta=DATED), outcome("warning", "slow"))) == ["p1"]
 
 
 def test_resources_that_were_only_included_are_no_rows() -> None:
-    answer = searchset(patient(1, meta={}))
+    answer = searchset(patient(1, meta=DATED))
     answer["entry"].append({"resource": {"resourceType": "Basic", "id": "b1"}, "search": {"mode": "include"}})
     assert read_from(answer) == ["p1"]
 
@@ -85,7 +87,7 @@ def test_a_page_that_comes_again_under_another_link_is_an_error() -> None:
 
     def endless(request: ApiRequest) -> Reply:
         link = {"relation": "next", "url": f"Patient?page={next(pages)}"}
-        return Reply.json(searchset(patient(1, meta={}), link=[link]))
+        return Reply.json(searchset(patient(1, meta=DATED), link=[link]))
 
     with ApiServer({"/metadata": lambda _: Reply.json(CAPABILITIES), "*": endless}, base_path="/fhir") as api:
         source = source_of(api, resource_types="Patient")

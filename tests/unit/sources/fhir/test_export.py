@@ -28,7 +28,7 @@ class TestAnExport:
     ) -> None:
         server = start_server(behaviour=FhirBehaviour(export_file_rows=3))
         for number in range(8):
-            server.put(patient(number), stamped=number != 2)
+            server.put(patient(number))
             server.put({"resourceType": "Observation", "id": f"o{number}"})
         clock.advance(1)
         rows, _ = read(source_of(server, bulk="true"))
@@ -57,6 +57,29 @@ class TestAnExport:
         assert ids(list(records)) == ["p1"]
         assert ids(read(source_of(server, bulk="true"), start=offset)[0]) == ["p2"]
 
+    def test_a_snapshot_has_what_was_updated_a_moment_ago_and_while_it_was_made(
+        self, server: FhirServer, clock: ManualClock
+    ) -> None:
+        for number in (1, 2, 3):
+            server.put(patient(number))
+        clock.advance(3600)
+        server.put(patient(2, active=True))
+        clock.advance(10)
+        records, _ = source_of(server, bulk="true", deletes="snapshot", lag_seconds="60").read_table(
+            "Patient", None, {}
+        )
+        server.put(patient(3, active=True))
+        assert sorted(ids(list(records))) == ["p1", "p2", "p3"]
+
+    def test_it_need_not_reach_further_than_the_next_run_begins(self, server: FhirServer, clock: ManualClock) -> None:
+        server.put(patient(1))
+        clock.advance(100)
+        source = source_of(server, bulk="true", lag_seconds="60")
+        records, _ = source.read_table("Patient", None, {})
+        # As a server whose copy for exports is half a minute old.
+        clock.advance(-30)
+        assert ids(list(records)) == ["p1"]
+
     def test_it_is_waited_for_as_long_as_the_server_asks(self, start_server: StartServer, clock: ManualClock) -> None:
         server = start_server(behaviour=FhirBehaviour(export_polls=3, export_retry_after="7", types=("Patient",)))
         waits: list[float] = []
@@ -82,7 +105,7 @@ class TestAnExport:
         clock.advance(1)
         source = source_of(server, deletes="export", deletes_from=FULL_EXPORT)
         rows, _ = read(source, deletes=True)
-        assert rows == [{"resourceType": "Patient", "id": "p2", "lastUpdated": "2026-03-01T00:00:01.999999Z"}]
+        assert rows == [{"id": "p2", "lastUpdated": "2026-03-01T00:00:01.999999Z"}]
 
     def test_its_numbers_keep_their_digits(self, server: FhirServer, clock: ManualClock) -> None:
         from connector_lib.datasource.converters_values import json_text
@@ -142,7 +165,12 @@ class Exporter:
 
     def __init__(self, manifest: Callable[[str], dict[str, Any]], lines: bytes = b"") -> None:
         self.api = ApiServer(
-            {"/metadata": lambda _: Reply.json(CAPABILITIES), "/$export": self._ordered, "/status": self._status},
+            {
+                "/metadata": lambda _: Reply.json(CAPABILITIES),
+                "/$export": self._ordered,
+                "/Group/g1/$export": self._ordered,
+                "/status": self._status,
+            },
             base_path="/fhir",
             now=lambda: START + timedelta(hours=1),
         )
@@ -166,8 +194,71 @@ def manifest_of(url: str, **changes: Any) -> dict[str, Any]:
     return {"transactionTime": "2026-03-01T01:00:00Z", "requiresAccessToken": True, "output": [file], **changes}
 
 
+def file_of(url: str, count: object, **changes: object) -> dict[str, object]:
+    return {"type": "Patient", "url": f"{url}/file.ndjson", "count": count, **changes}
+
+
 def lines_of(*numbers: int) -> bytes:
-    return b"\n\n".join(json.dumps(patient(number)).encode() for number in numbers) + b"\n\n"
+    dated = [patient(number, meta={"lastUpdated": "2026-03-01T00:00:00Z"}) for number in numbers]
+    return b"\n\n".join(json.dumps(one).encode() for one in dated) + b"\n\n"
+
+
+GROUP = {"bulk": "true", "export_level": "group/g1", "resource_types": "Patient"}
+
+
+def test_of_a_group_also_what_is_older_than_the_last_run_is_taken_since_patients_join_it() -> None:
+    old, new = (patient(number, meta={"lastUpdated": f"2026-0{number}-01T00:00:00Z"}) for number in (1, 3))
+    lines = b"\n".join(json.dumps(one).encode() for one in (old, new))
+    for level, found in (("group/g1", ["p1", "p3"]), ("system", ["p3"])):
+        exporter = Exporter(manifest_of, lines)
+        with exporter.api:
+            source = source_of(exporter.api, **{**GROUP, "export_level": level})
+            end = source.latest_offset("Patient", {})
+            start = {**end, "until": "2026-02-01T00:00:00.000Z"}
+            assert ids(list(source.read_table_between("Patient", start, end, {}))) == found
+
+
+def test_rows_of_a_group_are_not_only_appended(server: FhirServer) -> None:
+    with pytest.raises(OptionError, match="rows of an export of a group cannot be appended only"):
+        source_of(server, **GROUP).read_table("Patient", None, {"hold_back": "true"})
+
+
+class TestFilesThatAreNotWhole:
+    @pytest.mark.parametrize(
+        ("lines", "count", "message"),
+        [
+            (lines_of(1), 2, "has 1 lines of 2"),
+            (b"", 2, "has 0 lines of 2"),
+            (b"", None, "is empty, and nothing says that it should be"),
+            (lines_of(1), "one", "has a count that is no number of lines"),
+            (lines_of(1), -1, "has a count that is no number of lines"),
+            (lines_of(1), True, "has a count that is no number of lines"),
+        ],
+    )
+    def test_they_are_an_error(self, lines: bytes, count: object, message: str) -> None:
+        with pytest.raises(ApiError, match=f"file 1 of the list 'output' of the export {message}"):
+            Exporter(lambda url: manifest_of(url, output=[file_of(url, count)]), lines).read()
+
+    @pytest.mark.parametrize("lists", ["deleted", "error"])
+    def test_so_are_those_of_the_other_lists(self, lists: str) -> None:
+        exporter = Exporter(lambda url: manifest_of(url, output=[], **{lists: [file_of(url, 2, type="Bundle")]}))
+        options = {"deletes": "export", "deletes_from": FULL_EXPORT, "bulk": "true", "resource_types": "Patient"}
+        message = f"file 1 of the list '{lists}' of the export has 0 lines of 2"
+        with exporter.api, pytest.raises(ApiError, match=message):
+            read(source_of(exporter.api, **options), deletes=True)
+
+    def test_one_that_is_whole_is_read(self) -> None:
+        assert Exporter(lambda url: manifest_of(url, output=[file_of(url, 2)]), lines_of(1, 2)).read() == ["p1", "p2"]
+
+    def test_one_that_is_said_to_have_no_line_may_be_empty(self) -> None:
+        assert Exporter(lambda url: manifest_of(url, output=[file_of(url, 0)])).read() == []
+
+    @pytest.mark.parametrize("type_", [None, "", 7])
+    def test_one_that_says_no_type_is_an_error(self, type_: object) -> None:
+        with pytest.raises(
+            ApiError, match="a file in the list 'output' of the export does not say of which type it is"
+        ):
+            Exporter(lambda url: manifest_of(url, output=[file_of(url, 1, type=type_)]), lines_of(1)).read()
 
 
 def test_blank_lines_are_passed_over() -> None:
@@ -180,7 +271,7 @@ def test_a_manifest_without_lists_of_deletions_and_errors_is_enough() -> None:
 
 def test_an_export_of_an_older_time_than_the_bound_is_an_error() -> None:
     exporter = Exporter(lambda url: manifest_of(url, transactionTime="2026-03-01T00:59:59Z"))
-    with pytest.raises(ApiError, match="of an earlier time than the run reads to"):
+    with pytest.raises(ApiError, match="of an earlier time than what the run counts as read"):
         exporter.read()
 
 

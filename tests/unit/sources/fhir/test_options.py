@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import connector_lib.sources.fhir as fhir
+from connector_lib.datasource.connect import READ_OPTIONS
 from connector_lib.errors import OptionError
 from connector_lib.sources.fhir.options import FhirOptions, FhirTableOptions, reading_of
 
@@ -89,9 +90,9 @@ class TestConnectorSpec:
                 with pytest.raises(OptionError, match=f"needs the option '{name}'"):
                     FhirOptions.read({**BASE, "auth_type": method["name"], **others}, where="")
 
-    def test_every_option_of_a_table_may_pass_through_a_connection(self) -> None:
+    def test_every_option_of_a_table_and_of_a_read_may_pass_through_a_connection(self) -> None:
         allowed = self.spec["external_options_allowlist"].split(",")
-        assert sorted(allowed) == sorted(field.name for field in FhirTableOptions.fields())
+        assert sorted(allowed) == sorted([*READ_OPTIONS, *(field.name for field in FhirTableOptions.fields())])
 
     def test_it_describes_every_option(self) -> None:
         methods = self.spec["connection"]["auth_methods"]

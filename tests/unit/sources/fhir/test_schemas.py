@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql.types import ArrayType, DataType, StructType
+from pyspark.sql.types import ArrayType, DataType, StringType, StructField, StructType
 
 import connector_lib.sources.fhir as fhir
 from connector_lib.datasource.converters import compile_converter
 from connector_lib.formats.fhir.elements import RESOURCES
+from connector_lib.sources.fhir.records import records_of
 from connector_lib.sources.fhir.schemas import table_schema
-from connector_lib.sources.fhir.source import _record
 from tests.unit.sources.fhir.conftest import complete_patient
 
 SYNTHEA = Path(__file__).resolve().parents[5] / "shared" / "data" / "fhir" / "synthea_ndjson"
@@ -65,8 +65,19 @@ def test_the_whole_resource_is_in_a_column_with_what_has_none() -> None:
     assert json.loads(row["resource"])["name"] == complete_patient()["name"]
 
 
+@pytest.mark.parametrize("resource_type", ["Patient", "Basic"])
+def test_nothing_of_a_record_is_without_a_column_to_be_rescued(resource_type: str) -> None:
+    schema = StructType([*table_schema(resource_type).fields, StructField("_rescued", StringType())])
+    text = {"status": "generated", "div": "<div>Sample</div>"}
+    resource = {**complete_patient(), "resourceType": resource_type, "text": text, "implicitRules": "http://a.example"}
+    records = list(records_of([resource], resource_type, undated_is_refused=False))
+    (row,) = compile_converter(schema, rescued_column="_rescued").to_batch(records).to_pylist()
+    assert row["_rescued"] is None
+    assert json.loads(row["resource"]) == resource
+
+
 def test_a_deletion_fits_the_columns() -> None:
-    deletion = {"resourceType": "Patient", "id": "p1", "lastUpdated": "2026-03-01T00:00:05.000000Z"}
+    deletion = {"id": "p1", "lastUpdated": "2026-03-01T00:00:05.000000Z"}
     (row,) = compile_converter(table_schema("Patient")).to_batch([deletion]).to_pylist()
     assert {name: value for name, value in row.items() if value is not None}.keys() == {"id", "lastUpdated"}
 
@@ -76,7 +87,8 @@ def test_a_deletion_fits_the_columns() -> None:
 def test_synthetic_patients_of_synthea_fit_their_columns(resource_type: str) -> None:
     lines = (SYNTHEA / f"{resource_type}.000.ndjson").read_bytes().splitlines()
     resources = [json.loads(line) for line in lines if line.strip()]
-    batch = compile_converter(table_schema(resource_type)).to_batch([_record(resource) for resource in resources])
+    records = list(records_of(resources, resource_type, undated_is_refused=False))
+    batch = compile_converter(table_schema(resource_type)).to_batch(records)
     rows = batch.to_pylist()
     assert [json.loads(row["resource"]) for row in rows] == resources
     for name in set(batch.schema.names) - {"lastUpdated", "resource"}:
@@ -85,7 +97,8 @@ def test_synthetic_patients_of_synthea_fit_their_columns(resource_type: str) -> 
 
 def converted(resource_type: str, resource: dict[str, Any]) -> dict[str, Any]:
     resource = {**resource, "meta": {"lastUpdated": "2026-03-01T00:00:00Z"}}
-    (row,) = compile_converter(table_schema(resource_type)).to_batch([_record(resource)]).to_pylist()
+    records = list(records_of([resource], resource_type, undated_is_refused=True))
+    (row,) = compile_converter(table_schema(resource_type)).to_batch(records).to_pylist()
     assert isinstance(row, dict)
     return row
 

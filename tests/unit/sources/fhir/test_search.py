@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector_lib.errors import ApiError, PagingError
+from connector_lib.errors import ApiError, PagingError, SourceError
 from connector_lib.http import HttpClient
 from connector_lib.sources.fhir.client import FhirClient
 from connector_lib.sources.fhir.search import Search, resources
@@ -90,18 +90,30 @@ class TestAServerThatKeepsItsSearches:
             read(source_of(server, page_size="4"))
         assert caught.value.status == 410
 
-    def test_resources_without_a_time_come_in_the_first_read_and_no_later_one(
+    def test_resources_without_a_time_come_in_the_first_read_and_no_later_one_where_they_are_accepted(
         self, server: FhirServer, clock: ManualClock
     ) -> None:
         for number in range(7):
             server.put(patient(number), stamped=number % 2 == 0)
             clock.advance(1)
-        rows, offset = read(source_of(server, page_size="2"))
+        rows, offset = read(source_of(server, page_size="2", undated="accept"))
         assert sorted(ids(rows)) == [f"p{number}" for number in range(7)]
         clock.advance(1)
         server.put(patient("new"))
         clock.advance(1)
         assert ids(read(source_of(server), start=offset)[0]) == ["pnew"]
+
+    @pytest.mark.parametrize(("deletes", "bulk"), [("none", "false"), ("history", "false"), ("none", "true")])
+    def test_a_resource_without_a_time_is_an_error_that_says_what_to_set(
+        self, server: FhirServer, clock: ManualClock, deletes: str, bulk: str
+    ) -> None:
+        server.put(patient(1))
+        server.put(patient(2), stamped=False)
+        clock.advance(1)
+        with pytest.raises(
+            SourceError, match=r"a Patient has no meta.lastUpdated.*\n.*deletes=snapshot.*undated=accept"
+        ):
+            read(source_of(server, deletes=deletes, bulk=bulk))
 
     def test_links_alone_are_followed_where_the_options_say_so(self, server: FhirServer, clock: ManualClock) -> None:
         for number in range(5):

@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 
 from connector_lib.errors import OffsetError, UnknownTableError
+from connector_lib.sources.fhir.source import FhirSource
 from connector_lib.testing.fhir_server import FhirServer
+from connector_lib.testing.fhir_service import FhirBehaviour
 from connector_lib.testing.fhir_store import ManualClock
-from tests.unit.sources.fhir.conftest import START, StartServer, ids, patient, read, source_of
+from tests.unit.sources.fhir.conftest import START, StartServer, applied, ids, patient, read, source_of
 
 
 def test_a_later_read_gives_what_was_written_since(server: FhirServer, clock: ManualClock) -> None:
@@ -30,7 +32,16 @@ def test_a_record_is_the_resource_with_its_time_and_the_whole_of_it(server: Fhir
     clock.advance(1)
     (row,), _ = read(source_of(server))
     resource = server.store.current("Patient")[0].resource
-    assert row == {**(resource or {}), "lastUpdated": "2026-03-01T00:00:00.000+00:00", "resource": resource}
+    columns = {name: value for name, value in (resource or {}).items() if name != "resourceType"}
+    assert row == {**columns, "lastUpdated": "2026-03-01T00:00:00.000+00:00", "resource": resource}
+
+
+def test_what_has_no_column_is_in_the_whole_resource_alone(server: FhirServer, clock: ManualClock) -> None:
+    narrative = {"status": "generated", "div": "<div>Sample</div>"}
+    server.put(patient(1, text=narrative))
+    clock.advance(1)
+    (row,), _ = read(source_of(server))
+    assert ("text" in row, "resourceType" in row, row["resource"]["text"]) == (False, False, narrative)
 
 
 def test_what_is_written_behind_the_bound_comes_with_the_next_run(server: FhirServer, clock: ManualClock) -> None:
@@ -45,19 +56,149 @@ def test_what_is_written_behind_the_bound_comes_with_the_next_run(server: FhirSe
     assert ids(read(source_of(server), start=offset)[0]) == ["p1", "p2"]
 
 
-def test_the_bound_is_the_time_of_the_server_less_the_lag(server: FhirServer, clock: ManualClock) -> None:
+def test_a_run_reads_to_the_time_of_the_server_and_the_next_one_begins_the_lag_before(
+    server: FhirServer, clock: ManualClock
+) -> None:
     clock.advance(90.5)
-    assert source_of(server, lag_seconds="0").latest_offset("Patient", {})["until"] == "2026-03-01T00:01:30.000Z"
-    assert source_of(server, lag_seconds="60").latest_offset("Patient", {})["until"] == "2026-03-01T00:00:30.000Z"
+    exact = source_of(server, lag_seconds="0").latest_offset("Patient", {})
+    assert (exact["until"], "read_to" in exact) == ("2026-03-01T00:01:30.000Z", False)
+    lagging = source_of(server, lag_seconds="60").latest_offset("Patient", {})
+    assert (lagging["until"], lagging["read_to"]) == ("2026-03-01T00:00:30.000Z", "2026-03-01T00:01:30.000Z")
 
 
-def test_what_is_committed_late_is_not_missed_within_the_lag(server: FhirServer, clock: ManualClock) -> None:
-    clock.advance(100)
-    rows, offset = read(source_of(server, lag_seconds="60"))
-    # The server gave it its time half a minute ago, and shows it now.
-    server.put(patient(1), at=START + timedelta(seconds=70))
-    clock.advance(100)
-    assert (rows, ids(read(source_of(server, lag_seconds="60"), start=offset)[0])) == ([], ["p1"])
+class TestTheLag:
+    def test_what_is_committed_late_is_not_missed(self, server: FhirServer, clock: ManualClock) -> None:
+        clock.advance(100)
+        rows, offset = read(lagging(server))
+        # The server gave it its time half a minute ago, and shows it now.
+        server.put(patient(1), at=START + timedelta(seconds=70))
+        clock.advance(100)
+        assert (rows, ids(read(lagging(server), start=offset)[0])) == ([], ["p1"])
+
+    def test_what_was_written_in_it_is_read_now_and_once_more(self, server: FhirServer, clock: ManualClock) -> None:
+        clock.advance(100)
+        server.put(patient(1))
+        clock.advance(5)
+        offset, runs = None, []
+        for _ in range(3):
+            rows, offset = read(lagging(server), start=offset)
+            runs.append(ids(rows))
+            clock.advance(100)
+        assert runs == [["p1"], ["p1"], []]
+
+    def test_a_resource_that_changes_more_often_than_it_is_long_comes_with_every_run(
+        self, server: FhirServer, clock: ManualClock
+    ) -> None:
+        offset, versions = None, []
+        for _ in range(5):
+            for _ in range(4):
+                server.put(patient(1))
+                clock.advance(30)
+            rows, offset = read(lagging(server), start=offset)
+            versions.append([row["meta"]["versionId"] for row in rows])
+        assert versions == [["4"], ["8"], ["12"], ["16"], ["20"]]
+
+    def test_a_run_within_it_gives_what_is_new(self, server: FhirServer, clock: ManualClock) -> None:
+        clock.advance(100)
+        _, offset = read(lagging(server))
+        server.put(patient(1))
+        clock.advance(5)
+        rows, later = read(lagging(server), start=offset)
+        assert (ids(rows), later["until"]) == (["p1"], "2026-03-01T00:00:45.000Z")
+
+    def test_without_a_second_passed_there_is_nothing_new(self, server: FhirServer, clock: ManualClock) -> None:
+        server.put(patient(1))
+        clock.advance(10)
+        _, offset = read(lagging(server))
+        records, end = lagging(server).read_table("Patient", offset, {})
+        assert (list(records), end) == ([], offset)
+
+    def test_a_longer_one_takes_nothing_back(self, server: FhirServer, clock: ManualClock) -> None:
+        clock.advance(100)
+        _, offset = read(source_of(server))
+        clock.advance(10)
+        end = lagging(server).latest_offset("Patient", {}, offset)
+        assert (end["until"], end["read_to"]) == ("2026-03-01T00:01:40.000Z", "2026-03-01T00:01:50.000Z")
+
+    def test_a_window_is_read_again_as_it_was(self, server: FhirServer, clock: ManualClock) -> None:
+        clock.advance(100)
+        server.put(patient(1))
+        clock.advance(1)
+        _, start = read(lagging(server))
+        server.put(patient(2))
+        clock.advance(100)
+        rows, end = read(lagging(server), start=start)
+        server.put(patient(3))
+        clock.advance(100)
+        again = lagging(server).read_table_between("Patient", start, end, {})
+        assert ids(list(again)) == ids(rows) == ["p1", "p2"]
+
+    def test_deletions_are_read_in_it_and_once_more(self, server: FhirServer, clock: ManualClock) -> None:
+        server.put(patient(1))
+        clock.advance(100)
+        server.delete("Patient", "p1")
+        clock.advance(5)
+        offset, runs = None, []
+        for _ in range(3):
+            rows, offset = read(lagging(server, deletes="history"), start=offset, deletes=True)
+            runs.append([(row["id"], row["lastUpdated"]) for row in rows])
+            clock.advance(100)
+        # First a microsecond before: what made it again at the same time may not show yet.
+        assert runs == [[("p1", "2026-03-01T00:01:39.999999Z")], [("p1", "2026-03-01T00:01:40.000000Z")], []]
+
+    @pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
+    def test_what_was_made_again_and_committed_late_is_there(
+        self, start_server: StartServer, clock: ManualClock, dated: bool
+    ) -> None:
+        server = start_server(behaviour=FhirBehaviour(types=("Patient",), dated_deletes=dated))
+        server.put(patient(1))
+        clock.advance(100)
+        server.delete("Patient", "p1")
+        moment = clock()
+        clock.advance(5)
+        source = lagging(server, deletes="history")
+        (changes, place), (deletions, offset) = read(source), read(source, deletes=True)
+        server.put(patient(1), at=moment)
+        clock.advance(100)
+        source = lagging(server, deletes="history")
+        changes += read(source, start=place)[0]
+        deletions += read(source, start=offset, deletes=True)[0]
+        assert applied(changes, deletions) == {"p1"}
+
+    def test_an_offset_that_was_read_to_before_its_own_begin_is_refused(self, server: FhirServer) -> None:
+        source = source_of(server)
+        offset = {**source.latest_offset("Patient", {}), "read_to": "2026-02-01T00:00:00Z"}
+        with pytest.raises(OffsetError, match="does not say up to when"):
+            source.read_table("Patient", offset, {})
+
+
+class TestRowsThatAreHeldBack:
+    def test_each_comes_once_when_the_lag_is_over(self, server: FhirServer, clock: ManualClock) -> None:
+        clock.advance(100)
+        server.put(patient(1))
+        clock.advance(5)
+        offset, runs = None, []
+        for _ in range(3):
+            rows, offset = read(lagging(server), start=offset, hold_back="true")
+            runs.append(ids(rows))
+            clock.advance(100)
+        assert runs == [[], ["p1"], []]
+
+    def test_the_offset_stands_still_within_the_lag(self, server: FhirServer, clock: ManualClock) -> None:
+        _, offset = read(lagging(server), hold_back="true")
+        assert "read_to" not in offset
+        records, end = lagging(server).read_table("Patient", offset, {"hold_back": "true"})
+        assert (list(records), end) == ([], offset)
+
+    def test_they_do_not_go_on_from_a_run_that_held_none_back(self, server: FhirServer) -> None:
+        _, offset = read(lagging(server))
+        with pytest.raises(OffsetError, match=r"would come twice\n.*hold_back.*a full refresh"):
+            lagging(server).read_table("Patient", offset, {"hold_back": "true"})
+
+
+def lagging(server: FhirServer, **options: str) -> FhirSource:
+    """A source whose runs begin a minute before the last one ended."""
+    return source_of(server, lag_seconds="60", **options)
 
 
 def test_the_bound_stays_and_is_that_of_a_copy_too(server: FhirServer, clock: ManualClock) -> None:
@@ -150,7 +291,5 @@ def test_the_tables_are_what_the_server_can_search(server: FhirServer) -> None:
 
 
 def test_a_list_of_resource_types_needs_no_server() -> None:
-    from connector_lib.sources.fhir.source import FhirSource
-
     source = FhirSource({"base_url": "http://127.0.0.1:9", "resource_types": "Patient, Basic"})
     assert source.list_tables() == ["Basic", "Patient"]
