@@ -170,9 +170,10 @@ def test_what_is_said_to_be_changed_is_in_the_skeleton() -> None:
     source = (ROOT / "connector_lib" / "cli" / "skeleton" / "clinic_connector" / "source.py").read_text()
     named = re.findall(r"^\d\. \*\*`(\w+)`\*\*", PAGE, re.MULTILINE)
     places = [
-        source.index(f"{name}:") if name.isupper() else re.search(rf"(class|def) {name}\b", source) for name in named
+        source.index(f"{name}:") if name.isupper() else re.search(rf"(class |def |self\.){name}\b", source)
+        for name in named
     ]
-    assert len(places) == 5
+    assert len(places) == 6
     assert None not in places
 
 
