@@ -42,8 +42,8 @@ run-fhir: ## turn a FHIR API, served on this machine, into tables
 	@echo "Next: 'make run-fhir DAYS=2' is the same server a day later: only what changed is read."
 
 test: ## run the tests, all or some: make test ARGS="tests/unit -k parse"
-	@$(PYTHON) tools/venv.py dev
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(PYTHON) tools/venv.py dev local
+	$(BIN)/pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: ## check format, lint, types, import order of the rooms, and names that do not belong here
 	@$(PYTHON) tools/venv.py dev

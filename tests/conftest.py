@@ -1,21 +1,33 @@
-"""Which tests stay together where several processes run them."""
+"""Which tests stay in one process, where several run them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-_TESTS = Path(__file__).parent
-_FOLDERS = ("servers", "spark/pipelines")
-"""Folders whose files share what takes long to make: a broker, the tables of a run."""
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+_TOGETHER: Final = {
+    "tests/servers/": "servers",
+    "tests/spark/pipelines/": "pipelines",
+    "tests/spark/local/": "",
+    "tests/spark/benchmarks/": "",
+    "tests/spark/": "spark",
+}
+"""Folders whose files share what takes long to make: a broker, the tables of a run, the one Spark session. Of the
+others each file is by itself."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file stay together, with what they share; and so do all that need the one Spark session."""
-    for item in items:
-        fixtures: list[str] = getattr(item, "fixturenames", [])
-        file = item.path.relative_to(_TESTS).with_suffix("").as_posix()
-        folder = next((folder for folder in _FOLDERS if file.startswith(f"{folder}/")), file)
-        item.add_marker(pytest.mark.xdist_group("spark" if "spark" in fixtures else folder))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Hands out tests by folders and files, so that what they share is made once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # of no type where xdist has none
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((group for folder, group in _TOGETHER.items() if file.startswith(folder)), "") or file
+
+    return ByFolder(config, log)
