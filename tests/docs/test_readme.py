@@ -37,9 +37,9 @@ def working_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(command: list[str], folder: Path, timeout: int = 600) -> subprocess.CompletedProcess[str]:
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=timeout
-    )
+    # Wide enough for the paths of temporary folders, which tables would fold otherwise.
+    environment = {**os.environ, "PATH": path, "COLUMNS": "250"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout)
 
 
 @pytest.mark.slow
