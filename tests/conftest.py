@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
+
+# The processes of pytest-xdist are told how wide a terminal is, and the commands that they run would fold tables to it.
+os.environ.pop("COLUMNS", None)
 
 _TOGETHER: Final = {
     "tests/servers/": "servers",
