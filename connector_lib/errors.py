@@ -19,6 +19,8 @@
     │   └── ContractError             a connector breaks a rule of the contract
     ├── WarehouseError            a local warehouse folder is in use, incomplete or not ours
     ├── PipelineRunError          a pipeline was started and failed
+    ├── ReleaseError              a wheel, or a version of it in a Volume, is not what it has to be
+    ├── WorkspaceError            a Databricks workspace refused, failed, or did not answer
     └── HL7Error (ValueError)     text that is not HL7 v2
         ├── ParseError            no readable MSH segment
         └── PathError             a path such as ``PID-3[2].1`` that cannot be understood
@@ -48,11 +50,13 @@ __all__ = [
     "PathError",
     "PipelineRuleError",
     "PipelineRunError",
+    "ReleaseError",
     "SourceError",
     "SpecError",
     "UnknownTableError",
     "UsageError",
     "WarehouseError",
+    "WorkspaceError",
     "did_you_mean",
 ]
 
@@ -171,6 +175,33 @@ class WarehouseError(ConnectorLibError):
 
 class PipelineRunError(ConnectorLibError):
     """A pipeline was started and failed. Names the flow, and file and line where they are known."""
+
+
+class ReleaseError(ConnectorLibError):
+    """A wheel is damaged, of another project, or of a version that is in the Volume with other bytes; or a version is
+    not there. Names the file and the version."""
+
+
+class WorkspaceError(ConnectorLibError):
+    """A Databricks workspace refused, failed, or did not answer. Names the workspace and what was asked of it.
+
+    ``status`` is the HTTP status, ``error_code`` Databricks' own name of the failure, such as ``PERMISSION_DENIED``;
+    None where there was no answer.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", status: int | None = None, error_code: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.error_code = error_code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_workspace_error, (self.message, self.hint, self.status, self.error_code))
+
+
+def _rebuild_workspace_error(message: str, hint: str, status: int | None, error_code: str | None) -> WorkspaceError:
+    return WorkspaceError(message, hint=hint, status=status, error_code=error_code)
 
 
 class HL7Error(ConnectorLibError, ValueError):

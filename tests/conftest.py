@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 os.environ.pop("COLUMNS", None)
 
 _TOGETHER: Final = {
+    "tests/servers/workspace/": "",
     "tests/servers/": "servers",
     "tests/spark/pipelines/": "pipelines",
     "tests/spark/local/": "",
