@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from connector_lib.formats.hl7v2.split import split_stream
@@ -24,19 +25,23 @@ def resident_megabytes(name: str) -> float:
     return int(kibibytes) * 1024 / 1_000_000
 
 
-def main() -> None:
-    """Prints the figures."""
+def print_figures(counted: str, work: Callable[[], int]) -> None:
+    """Does the ``work`` and prints, as JSON, what it took; what it gives is the number of what is ``counted``."""
     after_import = resident_megabytes("VmRSS")
     started = time.process_time()
-    with Path(sys.argv[1]).open("rb") as file:
-        pieces = sum(1 for _ in split_stream(file))
     figures = {
-        "pieces": pieces,
+        counted: work(),
         "seconds": time.process_time() - started,
         "megabytes_after_import": after_import,
         "peak_megabytes": resident_megabytes("VmHWM"),
     }
     print(json.dumps(figures))
+
+
+def main() -> None:
+    """Prints the figures."""
+    with Path(sys.argv[1]).open("rb") as file:
+        print_figures("pieces", lambda: sum(1 for _ in split_stream(file)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Source: https://docs.databricks.com/aws/en/ldp/cdc, and Spark 4.3, ``pyspark.pip
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -55,3 +55,14 @@ def versions(changes: Iterable[Change]) -> list[Version]:
         if not change.deleted and not repeated:
             made.append(Version(change.name, change.note, change.sequence, None))
     return made
+
+
+def latest_names(log: Mapping[str, Iterable[Change]]) -> dict[str, str | None]:
+    """The table of SCD type 1, by key, for the changes of each key."""
+    newest = {key: latest(changes) for key, changes in log.items()}
+    return {key: change.name for key, change in newest.items() if change is not None}
+
+
+def all_versions(log: Mapping[str, Iterable[Change]]) -> dict[str, list[Version]]:
+    """The table of SCD type 2, by key."""
+    return {key: versions(changes) for key, changes in log.items()}

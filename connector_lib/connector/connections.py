@@ -33,7 +33,6 @@ from connector_lib.errors import ConfigurationError, did_you_mean
 __all__ = [
     "CONNECTIONS_VARIABLE",
     "Connection",
-    "connection_names",
     "filled_options",
     "find_connections_file",
     "load_connection",
@@ -83,11 +82,6 @@ def find_connections_file(given: Path | None = None, environment: Mapping[str, s
         f"there is no file of connections '{file}'",
         hint=f"give it by --connections FILE, in the variable {CONNECTIONS_VARIABLE}, or as ./{_FILE_NAME}",
     )
-
-
-def connection_names(file: Path) -> list[str]:
-    """The names in a file of connections, in its order. Raises ConfigurationError."""
-    return list(_load(file).connections)
 
 
 def load_connection(file: Path, name: str, environment: Mapping[str, str] = os.environ) -> Connection:

@@ -19,8 +19,9 @@ The rules, which :mod:`connector_lib.testing` checks:
 - Every method refuses an unknown table with :class:`~connector_lib.errors.UnknownTableError`, a ``ValueError``.
 - A connector pickles: Spark sends it to its workers.
 
-The names are those of Databricks' Lakeflow community connectors. A class need not inherit from
-:class:`LakeflowConnect`: one that has the five methods will do.
+The names are those of Databricks' Lakeflow community connectors. An API that can be asked for a window of time is
+written most shortly as a :class:`BoundedConnector`. A class need not inherit from either: one that has the five methods
+of :class:`LakeflowConnect` will do.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INGESTION_TYPES",
+    "BoundedConnector",
     "BoundedReads",
     "ChecksConnection",
     "IngestionType",
@@ -122,12 +124,14 @@ class BoundedReads(Protocol):
     table of the type ``append`` ends with an error then, rather than with records twice.
     """
 
+    @abstractmethod
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
         """The bound of this connector: where a read that begins now will end. ``start_offset`` where nothing is new.
 
         The bound of deletes is the same."""
         ...
 
+    @abstractmethod
     def read_table_between(
         self,
         table_name: str,
@@ -140,6 +144,45 @@ class BoundedReads(Protocol):
         """Records behind ``start_offset`` up to ``end_offset``, which may be from an earlier run; with ``deletes``
         those that were deleted."""
         ...
+
+
+class BoundedConnector(LakeflowConnect, BoundedReads):
+    """A connector whose reads are made of its two bounded methods, ``latest_offset`` and ``read_table_between``.
+
+    ``latest_offset`` has to refuse an unknown table: both reads ask it first.
+
+    >>> class Tower(BoundedConnector):
+    ...     def list_tables(self): return ["strokes"]
+    ...     def get_table_schema(self, table_name, table_options): ...
+    ...     def read_table_metadata(self, table_name, table_options): return {"ingestion_type": "append"}
+    ...     def latest_offset(self, table_name, table_options, start_offset=None): return {"hour": 3}
+    ...     def read_table_between(self, table_name, start_offset, end_offset, table_options, *, deletes=False):
+    ...         return ({"hour": hour} for hour in range(start_offset.get("hour", 0), end_offset["hour"]))
+    >>> records, offset = Tower({}).read_table("strokes", {"hour": 1}, {})
+    >>> list(records), offset
+    ([{'hour': 1}, {'hour': 2}], {'hour': 3})
+    """
+
+    def read_table(
+        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
+    ) -> tuple[Iterator[Record], Offset]:
+        """The records from ``start_offset`` to the bound, which is the offset behind them."""
+        return self._read_to_bound(table_name, start_offset, table_options, deletes=False)
+
+    def read_table_deletes(
+        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
+    ) -> tuple[Iterator[Record], Offset]:
+        """What was deleted from ``start_offset`` to the bound."""
+        return self._read_to_bound(table_name, start_offset, table_options, deletes=True)
+
+    def _read_to_bound(
+        self, table_name: str, start_offset: Offset | None, table_options: TableOptions, *, deletes: bool
+    ) -> tuple[Iterator[Record], Offset]:
+        start = start_offset or {}
+        end = self.latest_offset(table_name, table_options, start)
+        if end == start:
+            return iter(()), start
+        return self.read_table_between(table_name, start, end, table_options, deletes=deletes), end
 
 
 @runtime_checkable

@@ -11,8 +11,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import itertools
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from pathlib import Path
 from typing import Final, Literal, cast
 
 from connector_lib.connector.interface import LakeflowConnect
@@ -74,14 +77,28 @@ def load_source(name: str) -> type[LakeflowConnect]:
     return _checked_class(_load(found[0]), found[0])
 
 
-def _all_entries() -> list[SourceEntry]:
+def _all_entries() -> tuple[SourceEntry, ...]:
+    # Every read asks. A package that is installed meanwhile changes the time of the folder that it comes into.
+    return _entries_on(tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=1)
+def _entries_on(path: tuple[tuple[str, int], ...]) -> tuple[SourceEntry, ...]:
+    """The sources of the packages on ``sys.path``, which is ``path`` with the time of each folder's last change."""
     own = [SourceEntry(name, "own", _our_distribution(), location) for name, location in _OWN.items()]
     # A set: one package can be found twice on sys.path, installed and as a working copy.
     others = {
         SourceEntry(point.name, "third party", _distribution(point), point.value)
         for point in entry_points(group=ENTRY_POINT_GROUP)
     }
-    return [*own, *others]
+    return (*own, *others)
 
 
 def _our_distribution() -> str:
@@ -118,7 +135,8 @@ def _load(entry: SourceEntry) -> object:
         ) from error
     except (ImportError, AttributeError) as error:
         raise ContractError(
-            f"the source '{entry.name}' of {entry.distribution} cannot be loaded from '{entry.location}'"
+            f"the source '{entry.name}' of {entry.distribution} cannot be loaded from '{entry.location}'",
+            hint="its entry point has to be 'module:Class', and the module one that can be imported",
         ) from error
     return found
 
@@ -129,6 +147,7 @@ def _checked_class(found: object, entry: SourceEntry) -> type[LakeflowConnect]:
         raise ContractError(f"{where} is no class", hint="the entry point has to name the class of the connector")
     abstract: frozenset[str] = getattr(found, "__abstractmethods__", frozenset())
     missing = [name for name in _METHODS if not callable(getattr(found, name, None)) or name in abstract]
+    missing += sorted(abstract.difference(_METHODS))
     if missing:
         raise ContractError(
             f"{where} is no connector: it has no {', '.join(missing)}",

@@ -257,7 +257,7 @@ def _checked(content: Mapping[str, Any], where: str) -> PipelineSpec:
 
 def _table_spec(table: _Table, where: str) -> TableSpec:
     if table.destination_catalog is not None and table.destination_schema is None:
-        raise SpecError(f"{where}: a 'destination_catalog' needs a 'destination_schema'")
+        raise SpecError(f"{where}: a 'destination_catalog' needs a 'destination_schema'", hint="give both, or neither")
     configuration = table.table_configuration or _TableConfiguration()
     inside = f"{where}.table_configuration"
     return TableSpec(
@@ -279,7 +279,10 @@ def _options(extra: Mapping[str, Any], where: str) -> dict[str, str]:
         try:
             text = option_text(value)
         except (TypeError, ValueError):
-            raise SpecError(f"{where}.{name}: a {type(value).__name__} is no value of an option") from None
+            raise SpecError(
+                f"{where}.{name}: a {type(value).__name__} is no value of an option",
+                hint="give text, a number, true or false, or a list or mapping of them",
+            ) from None
         if text is not None:
             options[name] = text
     return options

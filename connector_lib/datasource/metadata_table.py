@@ -24,6 +24,7 @@ METADATA_SCHEMA: Final = StructType(
     ]
 )
 """One row a table of ``tableNameList``, in its order. What a table does not have is NULL."""
+_METADATA_HINT: Final = "what a connector says of a table is TableMetadata in connector_lib.connector.interface"
 
 
 def checked_metadata(connector: LakeflowConnect, table: str, options: TableOptions) -> TableMetadata:
@@ -31,7 +32,7 @@ def checked_metadata(connector: LakeflowConnect, table: str, options: TableOptio
     metadata: Any = connector.read_table_metadata(table, options)
     where = f"the connector {type(connector).__name__}, on how the table '{table}' is kept up to date,"
     if not isinstance(metadata, dict):
-        raise ContractError(f"{where} gave {type(metadata).__name__} instead of a dict")
+        raise ContractError(f"{where} gave {type(metadata).__name__} instead of a dict", hint=_METADATA_HINT)
     kind = metadata.get("ingestion_type")
     if kind not in INGESTION_TYPES:
         raise ContractError(
@@ -40,9 +41,9 @@ def checked_metadata(connector: LakeflowConnect, table: str, options: TableOptio
         )
     keys = metadata.get("primary_keys")
     if keys is not None and not (isinstance(keys, list) and all(isinstance(key, str) for key in keys)):
-        raise ContractError(f"{where} gave primary_keys that are no list of names")
+        raise ContractError(f"{where} gave primary_keys that are no list of names", hint=_METADATA_HINT)
     if not isinstance(metadata.get("cursor_field"), str | None):
-        raise ContractError(f"{where} gave a cursor_field that is no name")
+        raise ContractError(f"{where} gave a cursor_field that is no name", hint=_METADATA_HINT)
     checked: TableMetadata = metadata  # type: ignore[assignment]
     return checked
 

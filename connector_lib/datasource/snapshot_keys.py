@@ -57,7 +57,10 @@ class KeyColumns:
         batch = converted(given, self._converter, self._table)
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if column.null_count:
-                raise SourceError(f"a row of the table '{self._table}' has no value in its key column '{name}'")
+                raise SourceError(
+                    f"a row of the table '{self._table}' has no value in its key column '{name}'",
+                    hint="name columns that every row has a value in: primary_keys of the table",
+                )
         return [list(values) for values in zip(*(column.to_pylist() for column in batch.columns), strict=True)]
 
     def as_sent(self, record: Record) -> list[Any]:

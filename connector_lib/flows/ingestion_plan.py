@@ -45,8 +45,10 @@ def plan_table(table: TableSpec, metadata: TableMetadata) -> TablePlan:
     found, or the spec asks for what does not suit the source; :class:`~connector_lib.errors.ContractError` for an
     ingestion type that there is not.
 
-    >>> plan_table(TableSpec("users", "users"), {"ingestion_type": "cdc", "primary_keys": ["id"], "cursor_field": "at"})
-    TablePlan(table=TableSpec(source_table='users', ...), keeping='changes', scd_type=1, keys=('id',), sequence='at')
+    >>> metadata = {"ingestion_type": "cdc", "primary_keys": ["id"], "cursor_field": "at"}
+    >>> plan = plan_table(TableSpec("users", "users"), metadata)
+    >>> plan.keeping, plan.scd_type, plan.keys, plan.sequence
+    ('changes', 1, ('id',), 'at')
     """
     keeping = _keeping(table, metadata)
     if keeping == "appended":

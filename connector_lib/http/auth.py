@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
 from urllib.parse import quote_plus, urlencode
 
-from connector_lib.errors import ApiError, OptionError
+from connector_lib.errors import OptionError
+from connector_lib.http.failures import unfit_answer
 from connector_lib.http.messages import Answer, Request
 from connector_lib.http.origin import Origin
 from connector_lib.redaction import Secrets
@@ -37,6 +38,7 @@ Send: TypeAlias = Callable[[Request], Answer]
 
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e\xa0-\xff](?:[\x20-\x7e\xa0-\xff\t]*[\x21-\x7e\xa0-\xff])?")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ADDRESS_HINT: Final = "check token_url: this may not be the address of a token endpoint"
 
 
 class Auth(Protocol):
@@ -142,7 +144,10 @@ class BasicAuth:
 
     def __post_init__(self) -> None:
         if ":" in self.user:
-            raise OptionError("the user has a colon in it, which basic authentication cannot send (RFC 7617)")
+            raise OptionError(
+                "the user has a colon in it, which basic authentication cannot send (RFC 7617)",
+                hint="what stands behind the colon may be the password: give it by itself",
+            )
 
     def headers(self, send: Send) -> Mapping[str, str]:
         """The header with both."""
@@ -275,24 +280,15 @@ def _token_of(answer: Answer) -> tuple[str, float | None]:
     told = answer.json()
     token = told.get("access_token") if isinstance(told, dict) else None
     if not isinstance(token, str) or not _HEADER_VALUE.fullmatch(token):
-        raise _no_token(answer, "the answer has no access_token")
+        raise unfit_answer(answer, "the answer has no access_token", _ADDRESS_HINT)
     kind = told.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise _no_token(answer, "the token is not of the type Bearer")
+        raise unfit_answer(answer, "the token is not of the type Bearer", _ADDRESS_HINT)
     try:
         seconds = float(told["expires_in"])
     except (KeyError, TypeError, ValueError):
         return token, None
     return token, seconds if seconds > 0 else None
-
-
-def _no_token(answer: Answer, reason: str) -> ApiError:
-    return ApiError(
-        f"{answer.request.shown}: {reason}",
-        hint="check token_url: this may not be the address of a token endpoint",
-        status=answer.status,
-        request_id=answer.request_id,
-    )
 
 
 def _basic(user: str, password: str) -> str:

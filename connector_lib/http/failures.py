@@ -29,7 +29,7 @@ from connector_lib.http.origin import shown_address
 from connector_lib.http.retry import RETRIED_STATUSES
 from connector_lib.redaction import Secrets
 
-__all__ = ["Explain", "Failure", "api_error", "refused", "unanswered", "without_values"]
+__all__ = ["Explain", "Failure", "api_error", "refused", "unanswered", "unfit_answer", "without_values"]
 
 Explain: TypeAlias = Callable[[Answer], "str | None"]
 """What a source knows to say about an answer that is an error, without a patient's value; None where it is nothing."""
@@ -192,6 +192,11 @@ def api_error(
         status=failure.status,
         request_id=None if request_id is None else secrets.masked(request_id),
     )
+
+
+def unfit_answer(answer: Answer, reason: str, hint: str = "") -> ApiError:
+    """The error for an answer that came, and whose content is not what was asked for."""
+    return ApiError(f"{answer.request.shown}: {reason}", hint=hint, status=answer.status, request_id=answer.request_id)
 
 
 def _phrase(status: int) -> str:

@@ -122,6 +122,9 @@ class TokenPaginator:
     """The body has a token for the next page, which is sent back as ``parameter`` beside the other parameters.
 
     ``find`` gives the token from the decoded body, None or empty at the end.
+
+    >>> TokenPaginator(lambda page: page["next_token"], "token").parameter
+    'token'
     """
 
     find: Callable[[Any], Any]
@@ -152,6 +155,10 @@ class OffsetPaginator:
     With ``overlap`` each page but the first begins with the last record of the page before, asked for besides
     ``limit``: where it is another one, records moved over the border of the page, and whoever reads them can tell. It
     needs a ``total``, since a page of that record alone may be one of a server that gives no more.
+
+    >>> paginator = OffsetPaginator(lambda page: page["items"], limit=50, total=lambda page: page["total"])
+    >>> paginator.first(PageRequest("people")).params
+    {'limit': 50, 'offset': 0}
     """
 
     records: Callable[[Any], Sequence[Any]]
@@ -197,6 +204,9 @@ class PageNumberPaginator:
 
     ``records`` gives the list of records from the decoded body, ``total_pages`` how many pages there are, None where
     the body does not tell.
+
+    >>> PageNumberPaginator(lambda page: page["items"], size=50).first(PageRequest("people")).params
+    {'per_page': 50, 'page': 1}
     """
 
     records: Callable[[Any], Sequence[Any]]

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from connector_lib.errors import ApiError, MissingRequirementError, OptionError
+from connector_lib.errors import MissingRequirementError, OptionError
 from connector_lib.http.auth import Send, TokenAuth, checked_token_url
-from connector_lib.http.messages import Answer, Request
+from connector_lib.http.failures import unfit_answer
+from connector_lib.http.messages import Request
 from connector_lib.http.origin import BaseAddress, Origin
 from connector_lib.redaction import Secrets
 
@@ -27,6 +28,7 @@ _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 _ASSERTION_LASTS: Final = 240
 """Seconds. Five minutes is the most that servers take; clocks differ."""
 _CONFIGURATION: Final = ".well-known/smart-configuration"
+_ADDRESS_HINT: Final = "check base_url, or name the token endpoint by token_url"
 _ALGORITHMS: Final = ("RS384", "ES384")
 """What every server has to know one of: RSA, and elliptic curves over P-384."""
 _PRIVATE_NUMBERS: Final = ("d", "p", "q", "dp", "dq", "qi")
@@ -97,9 +99,9 @@ class SmartBackendServices(TokenAuth):
         found = configuration.get("token_endpoint") if isinstance(configuration, dict) else None
         origin = Origin.of(found) if isinstance(found, str) else None
         if not isinstance(found, str) or origin is None:
-            raise _unusable(answer, "the configuration names no token_endpoint")
+            raise unfit_answer(answer, "the configuration names no token_endpoint", _ADDRESS_HINT)
         if self._base.origin.scheme == "https" and origin.scheme != "https":
-            raise _unusable(answer, "the configuration names a token_endpoint without TLS")
+            raise unfit_answer(answer, "the configuration names a token_endpoint without TLS", _ADDRESS_HINT)
         return checked_token_url(found)
 
     def _assertion(self, token_url: str) -> str:
@@ -181,13 +183,4 @@ def _algorithm(key: Any) -> str:
     raise OptionError(
         "private_key is of a kind that SMART servers do not take, or the public half of one",
         hint=f"give a private key for one of {', '.join(_ALGORITHMS)}: RSA, or elliptic curve P-384",
-    )
-
-
-def _unusable(answer: Answer, reason: str) -> ApiError:
-    return ApiError(
-        f"{answer.request.shown}: {reason}",
-        hint="check base_url, or name the token endpoint by token_url",
-        status=answer.status,
-        request_id=answer.request_id,
     )

@@ -155,7 +155,10 @@ def _run_ivy(modules: Sequence[Module], work: Path, java: JavaRuntime) -> _Answe
 def _ivy_jar() -> Path:
     found = sorted(installed_jars().glob("ivy-[0-9]*.jar"))
     if not found:
-        raise MissingRequirementError("this pyspark comes without Apache Ivy, by which Spark gets published jars")
+        raise MissingRequirementError(
+            "this pyspark comes without Apache Ivy, by which Spark gets published jars",
+            hint="pip install --force-reinstall pyspark",
+        )
     return found[-1]
 
 

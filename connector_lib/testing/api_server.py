@@ -23,7 +23,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from types import TracebackType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from connector_lib.testing.bodies import changed_body
@@ -32,7 +32,10 @@ from connector_lib.testing.faults import Fault, fault
 from connector_lib.testing.pages import ELSEWHERE, PageFormat, Surroundings, changed_next_link
 from connector_lib.testing.wire import Answer, Listener
 
-__all__ = ["ApiRequest", "ApiServer", "Reply", "Route", "forwarding"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ApiRequest", "ApiServer", "Reply", "Route", "ServedApi", "forwarding"]
 
 Route: TypeAlias = Callable[[ApiRequest], Reply]
 """What answers the requests of a path."""
@@ -241,6 +244,26 @@ class ApiServer:
             "in_one_second": format_datetime(self._now() + timedelta(seconds=1), usegmt=True),
         }
         return {name: value.format(**places) for name, value in played.headers}
+
+
+class ServedApi:
+    """An API that is answered by its ``server``, and runs while the ``with`` block does."""
+
+    server: ApiServer
+
+    def __enter__(self) -> Self:
+        self.server.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.__exit__(kind, error, trace)
+
+    @property
+    def url(self) -> str:
+        """Where the API is, as ``http://127.0.0.1:8080/fhir``: what a connector takes as ``base_url``."""
+        return self.server.url
 
 
 def forwarding(upstream: str) -> Route:

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from connector_lib.errors import UsageError
-from connector_lib.testing.api_server import ApiRequest, ApiServer, Reply
+from connector_lib.testing.api_server import ApiRequest, ApiServer, Reply, ServedApi
 from connector_lib.testing.fhir_messages import BUNDLE_PAGES
 from connector_lib.testing.fhir_service import FhirBehaviour, FhirService
 from connector_lib.testing.fhir_store import FhirStore, Resource, Version, utc_now
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["FhirServer"]
 
 
-class FhirServer:
+class FhirServer(ServedApi):
     """A FHIR server that runs while the ``with`` block does.
 
     - ``resources``: what it holds at the start, or a :class:`~connector_lib.testing.fhir_store.FhirStore`, which brings
@@ -65,20 +64,10 @@ class FhirServer:
         self.server.routes["*"] = self._answer
 
     def __enter__(self) -> Self:
-        self.server.__enter__()
+        super().__enter__()
         # Not before: its answers name the address, which is known from here on.
-        self._service = FhirService(self.store, self._login, self._behaviour, self.server.url)
+        self._service = FhirService(self.store, self._login, self._behaviour, self.url)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.server.__exit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        """The base of the API, as ``http://127.0.0.1:8080/fhir``. Known when the server has been started."""
-        return self.server.url
 
     @property
     def requests(self) -> list[ApiRequest]:

@@ -31,12 +31,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from types import TracebackType
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from connector_lib.connector.interface import IngestionType, Record
-from connector_lib.testing.api_server import ApiRequest, ApiServer, Reply
+from connector_lib.testing.api_server import ApiRequest, ApiServer, Reply, ServedApi
 from connector_lib.testing.instants import instant, instant_text
 from connector_lib.testing.logins import Login
 from connector_lib.testing.pages import PageFormat, header_pages, json_pages
@@ -96,7 +95,7 @@ class _Window:
     places: list[list[Any]]
 
 
-class RecordsApi:
+class RecordsApi(ServedApi):
     """The API, a context manager. Its tables can be changed at any time, from any thread.
 
     ``page_size`` is the most records on a page. ``ordered=False`` gives records in no order that means anything.
@@ -135,20 +134,6 @@ class RecordsApi:
             now=lambda: self.time,
             port=port,
         )
-
-    def __enter__(self) -> RecordsApi:
-        self.server.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.server.__exit__(kind, error, trace)
-
-    @property
-    def url(self) -> str:
-        """Where the API is: what a connector takes as ``base_url``."""
-        return self.server.url
 
     @property
     def time(self) -> datetime:

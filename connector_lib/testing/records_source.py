@@ -28,14 +28,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from connector_lib.connector.cursor import check_fingerprint, fingerprint, timestamp_nanoseconds, timestamp_text
-from connector_lib.connector.interface import (
-    LakeflowConnect,
-    Offset,
-    Record,
-    TableMetadata,
-    TableOptions,
-    check_table,
-)
+from connector_lib.connector.interface import BoundedConnector, Offset, Record, TableMetadata, TableOptions, check_table
 from connector_lib.connector.options import Field, HttpOptions, Options, SecretStr
 from connector_lib.errors import ApiError, OptionError, PagingError, SourceError
 from connector_lib.http.auth import (
@@ -92,7 +85,7 @@ class RecordsTableOptions(Options):
     page_size: int = Field(100, ge=1, le=10_000, description="Records asked for at once")
 
 
-class RecordsSource(LakeflowConnect):
+class RecordsSource(BoundedConnector):
     """Reads a :class:`~connector_lib.testing.records_api.RecordsApi`."""
 
     connection_options: ClassVar[type[Any] | None] = RecordsOptions
@@ -126,18 +119,6 @@ class RecordsSource(LakeflowConnect):
             metadata["cursor_field"] = table["cursor"]
         return metadata
 
-    def read_table(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
-    ) -> tuple[Iterator[Record], Offset]:
-        """The whole table for a snapshot, else the window behind ``start_offset``."""
-        return self._read(table_name, start_offset, table_options, deletes=False)
-
-    def read_table_deletes(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
-    ) -> tuple[Iterator[Record], Offset]:
-        """The deletes in the window behind ``start_offset``."""
-        return self._read(table_name, start_offset, table_options, deletes=True)
-
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
         """The bound of this connector, ``start_offset`` where that is not behind it."""
         self._table(table_name)
@@ -166,15 +147,6 @@ class RecordsSource(LakeflowConnect):
             return self._records(table, path, {"limit": page_size})
         since = (start_offset or {}).get("until")
         return self._incremental(table, path, {"limit": page_size, "since": since, "until": end_offset["until"]})
-
-    def _read(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions, *, deletes: bool
-    ) -> tuple[Iterator[Record], Offset]:
-        start = start_offset or {}
-        end = self.latest_offset(table_name, table_options, start)
-        if end == start:
-            return iter(()), start
-        return self.read_table_between(table_name, start, end, table_options, deletes=deletes), end
 
     def _incremental(self, table: dict[str, Any], path: str, window: dict[str, Any]) -> Iterator[Record]:
         cursor = table["cursor"]
@@ -277,13 +249,13 @@ def _login(chosen: RecordsOptions) -> Auth:
         return NoAuth()
     secret = "" if chosen.secret is None else chosen.secret.get_secret_value()
     if not secret:
-        raise OptionError(f"records: auth_type '{chosen.auth_type}' needs the option 'secret'")
+        raise OptionError(f"records: auth_type '{chosen.auth_type}' needs a secret", hint="give the option 'secret'")
     if chosen.auth_type == "bearer":
         return BearerAuth(secret)
     if chosen.auth_type == "header":
         return HeaderKeyAuth("X-Api-Key", secret)
     if not chosen.user:
-        raise OptionError(f"records: auth_type '{chosen.auth_type}' needs the option 'user'")
+        raise OptionError(f"records: auth_type '{chosen.auth_type}' needs a user", hint="give the option 'user'")
     if chosen.auth_type == "basic":
         return BasicAuth(chosen.user, secret)
     return OAuth2ClientCredentials(f"{chosen.base_url.rstrip('/')}/token", chosen.user, secret)

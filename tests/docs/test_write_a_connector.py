@@ -24,8 +24,6 @@ from time import monotonic, sleep
 import pytest
 import yaml
 
-import connector_lib
-
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "write_a_connector.md").read_text(encoding="utf-8")
 PORT = "8080"
@@ -177,9 +175,7 @@ def test_what_is_said_to_be_changed_is_in_the_skeleton() -> None:
     assert None not in places
 
 
-def test_the_settings_for_databricks_name_the_wheels_and_the_pipeline() -> None:
+def test_the_settings_for_databricks_name_the_wheel_that_was_built() -> None:
     (settings,) = (yaml.safe_load(block) for block in blocks("yaml"))
-    ours, own = (Path(wheel).name for wheel in settings["environment"]["dependencies"])
-    assert ours == f"connector_lib-{connector_lib.__version__}-py3-none-any.whl"
-    assert f"dist/{own}" in PAGE
-    assert settings["libraries"] == [{"glob": {"include": "/Workspace/Shared/clinic/transformations/**"}}]
+    (wheel,) = settings["dependencies"]
+    assert f"dist/{Path(wheel).name}" in PAGE

@@ -55,7 +55,9 @@ def read_bundle(body: object, kind: str) -> BundlePage:
     """
     if is_outcome(body):
         assert isinstance(body, Mapping)
-        raise SourceError(f"an OperationOutcome came in place of a Bundle: {described(issues_of(body))}")
+        raise SourceError(
+            f"an OperationOutcome came in place of a Bundle: {described(issues_of(body))}", hint=_ASK_THE_SERVER
+        )
     if not isinstance(body, dict) or body.get("resourceType") != "Bundle":
         raise SourceError(f"{_what_it_is(body)} came in place of a Bundle", hint=_NO_FHIR)
     if body.get("type") != kind:
@@ -122,13 +124,14 @@ def history_entries(page: BundlePage, resource_type: str) -> Iterator[HistoryEnt
             yield HistoryEntry(found, _time_of(entry), deleted)
 
 
+_ASK_THE_SERVER: Final = "run again; where it stays so, ask who runs the server what this means"
 _NO_FHIR: Final = "base_url has to be the base of a FHIR R4 API, as https://ehr.example.org/fhir"
 
 
 def _check_outcome(resource: Resource) -> None:
     issues = issues_of(resource)
     if any(issue.is_failure for issue in issues):
-        raise SourceError(f"the server answered, and left something out: {described(issues)}")
+        raise SourceError(f"the server answered, and left something out: {described(issues)}", hint=_ASK_THE_SERVER)
 
 
 def _check_id(resource: Resource, position: int) -> None:

@@ -44,7 +44,10 @@ def read_capability(body: object) -> Capability:
     """
     if is_outcome(body):
         assert isinstance(body, Mapping)
-        raise SourceError(f"an OperationOutcome came in place of a CapabilityStatement: {described(issues_of(body))}")
+        raise SourceError(
+            f"an OperationOutcome came in place of a CapabilityStatement: {described(issues_of(body))}",
+            hint="the server refuses to tell what it has: check base_url, and ask who runs it",
+        )
     if not isinstance(body, Mapping) or body.get("resourceType") != "CapabilityStatement":
         raise SourceError(
             "what came is no CapabilityStatement",

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
-from connector_lib.errors import UsageError
 from connector_lib.samples.fhir.days import sample_resources
 from connector_lib.samples.fhir.resources import RESOURCE_TYPES
+from connector_lib.samples.sample_folder import prepare_folder
 
 __all__ = ["write_ndjson"]
 
@@ -42,7 +42,7 @@ def write_ndjson(
     """
     resources = sample_resources(patients, seed, days=days)
     folder = Path(directory)
-    _prepare(folder, overwrite)
+    prepare_folder(folder, [f"{kind}.ndjson" for kind in RESOURCE_TYPES], overwrite=overwrite)
     counts: Counter[str] = Counter()
     with ExitStack() as opened:
         files: dict[str, TextIO] = {}
@@ -62,16 +62,3 @@ def write_ndjson(
 def _partial(folder: Path, kind: str) -> Path:
     # Readers of folders pass over names that start so.
     return folder / f"_{kind}.ndjson.partial"
-
-
-def _prepare(folder: Path, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file", hint="name a folder for the sample files")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not overwrite and any(folder.iterdir()):
-        raise UsageError(
-            f"the folder {folder} is not empty",
-            hint="name another one, or overwrite its sample files with --overwrite",
-        )
-    for kind in RESOURCE_TYPES:
-        (folder / f"{kind}.ndjson").unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from connector_lib.samples.hl7v2.forms import FORMS, Form, framed
 from connector_lib.samples.hl7v2.kinds import Kind, kinds_of
 from connector_lib.samples.hl7v2.manifest import FileRecord, Manifest
 from connector_lib.samples.hl7v2.messages import SampleMessage, sample_messages
+from connector_lib.samples.sample_folder import prepare_folder
 
 __all__ = ["HUGE_SEGMENT_BYTES", "SMALL_SEGMENT_BYTES", "write_files"]
 
@@ -61,7 +62,7 @@ def write_files(
     kinds_of(families)
     _check(count, files, chosen, damage, segment_bytes)
     folder = Path(directory)
-    _prepare(folder, overwrite)
+    prepare_folder(folder, ["sample-[0-9]*.hl7", "damage-*.hl7"], overwrite=overwrite)
     number_of_files = _number_of_files(count, files, chosen)
     records: list[FileRecord] = []
     first = 0
@@ -88,20 +89,6 @@ def _check(count: int, files: int | None, forms: Sequence[Form], damage: Sequenc
             raise UsageError(f"there is no kind of damage {name!r}", hint=f"kinds: {', '.join(DAMAGES)}")
     if segment_bytes < 1:
         raise UsageError(f"a segment of {segment_bytes} bytes cannot be made", hint="give 1 or more")
-
-
-def _prepare(folder: Path, overwrite: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file", hint="name a folder for the sample files")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not overwrite and any(folder.iterdir()):
-        raise UsageError(
-            f"the folder {folder} is not empty",
-            hint="name another one, or overwrite its sample files with --overwrite",
-        )
-    for pattern in ("sample-[0-9]*.hl7", "damage-*.hl7"):
-        for old in folder.glob(pattern):
-            old.unlink()
 
 
 def _number_of_files(count: int, files: int | None, forms: Sequence[Form]) -> int:

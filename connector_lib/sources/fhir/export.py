@@ -12,11 +12,12 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from connector_lib.connector.timestamps import timestamp_nanoseconds, timestamp_text
-from connector_lib.errors import ApiError, SourceError
+from connector_lib.errors import SourceError
 from connector_lib.formats.fhir.bundle import Resource, history_entries, read_bundle
 from connector_lib.formats.fhir.outcome import Issue, described, is_outcome, issues_of
 from connector_lib.http import Answer, HttpClient
 from connector_lib.http.body import BodyError, JsonReader
+from connector_lib.http.failures import unfit_answer
 from connector_lib.http.origin import Origin
 from connector_lib.http.retry import retry_after
 from connector_lib.sources.fhir.client import FHIR_JSON, answer_errors
@@ -29,6 +30,7 @@ _LONGEST_WAIT: Final = 60.0
 """Seconds between two questions, where the server does not ask for more."""
 _EARLIER: Final = 1_000_000_000
 """Nanoseconds. What was updated at the very instant ``_since`` may be in an export or not: it is asked for earlier."""
+_TELL: Final = "run again, and tell who runs the API if it stays so; without a bulk export: deletes=history"
 _CUT_FILE: Final = "what is missing would be lost: run again, and tell who runs the API if it stays so"
 _READER: Final = JsonReader(decimals=True)
 
@@ -93,14 +95,14 @@ class BulkExport:
         with answer_errors(answer):
             manifest = answer.json()
             if not isinstance(manifest, Mapping) or "output" not in manifest:
-                raise SourceError("the export ended without a list of files")
+                raise SourceError("the export ended without a list of files", hint=_TELL)
             _check_reaches(manifest, order.reach)
         issues: list[Issue] = []
         for line in self._lines(manifest, "error", None, answer):
             outcome = _object(line, answer)
             issues += [issue for issue in issues_of(outcome) if issue.is_failure] if is_outcome(outcome) else []
         if issues:
-            raise _error(answer, f"the export left something out: {described(issues)}")
+            raise unfit_answer(answer, f"the export left something out: {described(issues)}", _TELL)
         return manifest, answer
 
     def _ordered(self, order: ExportOrder) -> Answer:
@@ -112,7 +114,7 @@ class BulkExport:
             params["_since"] = timestamp_text(order.since - _EARLIER)
         answer = self.http.get(path, params, headers={"Accept": FHIR_JSON, "Prefer": "respond-async"})
         if answer.status != 202 or not answer.headers.get("content-location"):
-            raise _error(
+            raise unfit_answer(
                 answer,
                 f"the export was not taken as an order: the answer is {answer.status}, and names no place to ask at",
                 hint="the server may have no bulk export of this kind: set bulk=false, or another export_level",
@@ -128,7 +130,7 @@ class BulkExport:
             asked = retry_after(answer.headers.get("retry-after"), answer.date or datetime.now(timezone.utc))
             seconds = wait if asked is None else asked
             if self.clock() + seconds > ends:
-                raise _error(
+                raise unfit_answer(
                     answer,
                     f"the export is not done after {self.longest:,.0f} s",
                     hint="give it longer by export_seconds",
@@ -145,10 +147,12 @@ class BulkExport:
         """The lines of the files in one list of a manifest; with ``resource_type`` those of that type."""
         files = manifest.get(part) or []
         if not isinstance(files, list) or not all(isinstance(file, Mapping) for file in files):
-            raise _error(answer, f"the list '{part}' of the export is no list of files")
+            raise unfit_answer(answer, f"the list '{part}' of the export is no list of files")
         if resource_type is not None:
             if not all(isinstance(file.get("type"), str) and file["type"] for file in files):
-                raise _error(answer, f"a file in the list '{part}' of the export does not say of which type it is")
+                raise unfit_answer(
+                    answer, f"a file in the list '{part}' of the export does not say of which type it is"
+                )
             files = [file for file in files if file["type"] == resource_type]
         for number, file in enumerate(files, start=1):
             url = str(file.get("url", ""))
@@ -159,7 +163,9 @@ class BulkExport:
                 yield line
             missing = _missing(file, lines)
             if missing:
-                raise _error(answer, f"file {number:,} of the list '{part}' of the export {missing}", hint=_CUT_FILE)
+                raise unfit_answer(
+                    answer, f"file {number:,} of the list '{part}' of the export {missing}", hint=_CUT_FILE
+                )
 
     def _client_for(self, url: str, manifest: Mapping[str, Any], answer: Answer) -> HttpClient:
         origin = Origin.of(url)
@@ -170,7 +176,7 @@ class BulkExport:
         if client is None:
             return self.http
         if manifest.get("requiresAccessToken") is not False:
-            raise _error(
+            raise unfit_answer(
                 answer,
                 f"the files of the export are at {origin}, and need the login of the FHIR server",
                 hint="a login is sent to no other server: ask who runs the API for files at its own address",
@@ -212,7 +218,7 @@ def _check_reaches(manifest: Mapping[str, Any], reach: int) -> None:
     except ValueError:
         reached = None
     if reached is None:
-        raise SourceError("the export does not say of which time it is (transactionTime)")
+        raise SourceError("the export does not say of which time it is (transactionTime)", hint=_TELL)
     if reached < reach:
         raise SourceError(
             "the export is of an earlier time than what the run counts as read",
@@ -222,9 +228,9 @@ def _check_reaches(manifest: Mapping[str, Any], reach: int) -> None:
 
 def _check_is(resource: Resource, resource_type: str) -> None:
     if resource.get("resourceType") != resource_type:
-        raise SourceError(f"a file of the export that should hold {resource_type} holds something else")
+        raise SourceError(f"a file of the export that should hold {resource_type} holds something else", hint=_TELL)
     if not isinstance(resource.get("id"), str) or not resource["id"]:
-        raise SourceError(f"a {resource_type} in the export has no id")
+        raise SourceError(f"a {resource_type} in the export has no id", hint=_TELL)
 
 
 def _is_of_type(entry: Any, resource_type: str) -> bool:
@@ -238,11 +244,7 @@ def _object(line: bytes, answer: Answer) -> Resource:
     try:
         value = _READER.read(line, {})
     except BodyError as error:
-        raise _error(answer, f"a line in a file of the export cannot be read: {error.message}") from None
+        raise unfit_answer(answer, f"a line in a file of the export cannot be read: {error.message}") from None
     if not isinstance(value, dict):
-        raise _error(answer, "a line in a file of the export is no resource")
+        raise unfit_answer(answer, "a line in a file of the export is no resource")
     return value
-
-
-def _error(answer: Answer, reason: str, hint: str = "") -> ApiError:
-    return ApiError(f"{answer.request.shown}: {reason}", hint=hint, status=answer.status, request_id=answer.request_id)

@@ -9,14 +9,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from connector_lib.connector.cursor import check_fingerprint, fingerprint
-from connector_lib.connector.interface import (
-    LakeflowConnect,
-    Offset,
-    Record,
-    TableMetadata,
-    TableOptions,
-    check_table,
-)
+from connector_lib.connector.interface import BoundedConnector, Offset, Record, TableMetadata, TableOptions, check_table
 from connector_lib.connector.timestamps import timestamp_nanoseconds
 from connector_lib.errors import ContractError, OffsetError, SourceError
 from connector_lib.formats.fhir.bundle import Resource
@@ -41,7 +34,7 @@ _DAY: Final = 86_400 * _SECOND
 _MILLISECOND: Final = 10**6
 
 
-class FhirSource(LakeflowConnect):
+class FhirSource(BoundedConnector):
     """A FHIR R4 server.
 
     ``options`` are those of :class:`~connector_lib.sources.fhir.options.FhirOptions`. ``client`` reads in place of the
@@ -101,24 +94,6 @@ class FhirSource(LakeflowConnect):
             "cursor_field": "lastUpdated",
             "ingestion_type": "cdc" if deletes == "none" else "cdc_with_deletes",
         }
-
-    def read_table(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
-    ) -> tuple[Iterator[Record], Offset]:
-        """What was updated from ``start_offset`` to the bound, page by page as it is asked for."""
-        end = self.latest_offset(table_name, table_options, start_offset)
-        if end == start_offset:
-            return iter(()), end
-        return self.read_table_between(table_name, start_offset, end, table_options), end
-
-    def read_table_deletes(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
-    ) -> tuple[Iterator[Record], Offset]:
-        """What was deleted from ``start_offset`` to the bound."""
-        end = self.latest_offset(table_name, table_options, start_offset)
-        if end == start_offset:
-            return iter(()), end
-        return self.read_table_between(table_name, start_offset, end, table_options, deletes=True), end
 
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
         """Where a read that begins now ends; ``start_offset`` where there is nothing new."""

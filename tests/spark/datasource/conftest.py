@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from connector_lib.datasource.source import LakeflowConnectDataSource
-
-CONNECTORS = Path(__file__).parents[2] / "data" / "connectors"
-
-
-class Folder:
-    """The folder of the connectors in ``tests/data/connectors``."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def put(self, table: str, rows: list[dict[str, Any]], deleted: list[dict[str, Any]] | None = None) -> None:
-        (self.path / f"{table}.json").write_text(json.dumps({"rows": rows, "deleted": deleted or []}))
-
-    def asked(self, what: str) -> list[dict[str, Any]]:
-        file = self.path / "asked.jsonl"
-        lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        return [line for line in lines if line["asked"] == what]
+from tests.folder_system import Folder
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from .conftest import Folder, Query
+from tests.folder_system import Folder
+
+from .conftest import Query
 
 pytestmark = pytest.mark.spark
 

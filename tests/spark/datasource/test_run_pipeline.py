@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import CONNECTORS
+from tests.folder_system import CONNECTORS
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +14,6 @@ from pyspark.pipelines.spark_connect_pipeline import create_dataflow_graph, star
 from pyspark.sql import SparkSession
 
 RunPipeline = Callable[..., None]
-
-# What tests share, and not the package that they test, which is the installed one.
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
 @pytest.fixture

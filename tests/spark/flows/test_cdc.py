@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,11 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from connector_lib.flows import change_log
 from connector_lib.flows.cdc import auto_cdc
 from connector_lib.flows.change_log import ChangeLog
-
-if TYPE_CHECKING:
-    from tests.auto_cdc_model import Change, Version, latest, versions
-else:
-    from auto_cdc_model import Change, Version, latest, versions
+from tests.auto_cdc_model import Change, Version, all_versions, latest, latest_names, versions
 
 pytestmark = pytest.mark.spark
 RunPipeline = Callable[..., None]
@@ -166,10 +162,8 @@ HISTORY = st.lists(CHANGES, min_size=1, max_size=12, unique_by=lambda each: (eac
 def test_any_history_comes_out_as_in_the_model(histories: list[list[Change]], spark: SparkSession) -> None:
     by_key = {str(number): changes for number, changes in enumerate(histories)}
     newest, history = compute(spark, by_key)
-    assert {key: row.name for key, row in newest.items()} == {
-        key: change.name for key, change in ((key, latest(each)) for key, each in by_key.items()) if change is not None
-    }
-    assert history == {key: versions(each) for key, each in by_key.items()}
+    assert {key: row.name for key, row in newest.items()} == latest_names(by_key)
+    assert history == all_versions(by_key)
 
 
 def test_values_that_cannot_be_compared_are_tracked_to_the_last_digit(spark: SparkSession) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -27,11 +27,7 @@ from connector_lib.local.engine.graph import PipelineGraph, tables_in_sql
 from connector_lib.local.failures import readable
 from connector_lib.local.rules import check_rules
 from connector_lib.project.pipeline import load_pipeline_folder
-
-if TYPE_CHECKING:
-    from tests.auto_cdc_model import Change, latest, versions
-else:
-    from auto_cdc_model import Change, latest, versions
+from tests.auto_cdc_model import Change, latest, versions
 
 pytestmark = pytest.mark.spark
 CONNECTORS = Path(__file__).parents[2] / "data" / "connectors"

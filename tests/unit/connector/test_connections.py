@@ -10,7 +10,6 @@ import pytest
 from connector_lib.connector.connections import (
     CONNECTIONS_VARIABLE,
     Connection,
-    connection_names,
     find_connections_file,
     load_connection,
 )
@@ -111,7 +110,6 @@ def test_an_unknown_connection_names_the_nearest_and_all(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'clinic'") as caught:
         load_connection(file, "clinik", {})
     assert "connections: clinic, laboratory, open" in str(caught.value)
-    assert connection_names(file) == ["clinic", "laboratory", "open"]
 
 
 def test_no_value_is_in_a_repr(file: Path) -> None:

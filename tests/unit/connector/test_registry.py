@@ -59,6 +59,28 @@ def test_a_package_adds_a_source_by_an_entry_point(install: Install) -> None:
     assert load_source("clinic")({"a": "1"}).list_tables() == ["visits"]
 
 
+def test_a_package_that_comes_into_a_folder_of_the_path_later_is_found(install: Install, tmp_path: Path) -> None:
+    install("clinic-late", "clinic")
+    with pytest.raises(ConfigurationError, match="there is no source 'ward'"):
+        load_source("ward")
+    metadata = tmp_path / "clinic-late" / "ward-1.2.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: ward\nVersion: 1.2\n")
+    (metadata / "entry_points.txt").write_text("[connector_lib.sources]\nward = clinic_late:Clinic\n")
+    assert load_source("ward")({}).list_tables() == ["visits"]
+
+
+def test_packages_are_looked_through_once(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("clinic-once", "clinic")
+    load_source("clinic")
+
+    def again(**_: str) -> None:
+        raise AssertionError("looked through again")
+
+    monkeypatch.setattr("connector_lib.connector.registry.entry_points", again)
+    assert load_source("clinic")({}).list_tables() == ["visits"]
+
+
 def test_to_list_sources_loads_none_of_them(install: Install) -> None:
     install("clinic-two", "clinic", "raise RuntimeError('loaded')")
     assert "clinic" in [entry.name for entry in source_names()]
@@ -94,6 +116,17 @@ def test_a_class_that_inherits_and_leaves_methods_abstract_is_no_connector(insta
     )
     install("clinic-seven", "clinic", code)
     with pytest.raises(ContractError, match="has no get_table_schema, read_table_metadata, read_table\n"):
+        load_source("clinic")
+
+
+def test_a_class_that_leaves_out_a_bounded_method_is_no_connector(install: Install) -> None:
+    code = (
+        "from connector_lib.connector.interface import BoundedConnector\n"
+        "class Clinic(BoundedConnector):\n"
+        "    list_tables = get_table_schema = read_table_metadata = latest_offset = lambda self: ...\n"
+    )
+    install("clinic-bounded", "clinic", code)
+    with pytest.raises(ContractError, match="has no read_table_between\n"):
         load_source("clinic")
 
 

@@ -14,23 +14,7 @@ from pyspark.sql.datasource import CaseInsensitiveDict
 from connector_lib.connector.reading import same_offset
 from connector_lib.datasource.source import LakeflowConnectDataSource
 from connector_lib.datasource.stream import SupportsTriggerAvailableNow
-
-CONNECTORS = Path(__file__).parents[2] / "data" / "connectors"
-
-
-class Folder:
-    """The folder of the connectors in ``tests/data/connectors``."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def put(self, table: str, rows: list[dict[str, Any]], deleted: list[dict[str, Any]] | None = None) -> None:
-        (self.path / f"{table}.json").write_text(json.dumps({"rows": rows, "deleted": deleted or []}))
-
-    def asked(self, what: str) -> list[dict[str, Any]]:
-        file = self.path / "asked.jsonl"
-        lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        return [line for line in lines if line["asked"] == what]
+from tests.folder_system import CONNECTORS, Folder
 
 
 @pytest.fixture(autouse=True)

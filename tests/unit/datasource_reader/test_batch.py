@@ -10,8 +10,9 @@ import pytest
 from pyspark.sql.datasource import InputPartition
 
 from connector_lib.errors import ApiError, ContractError, ConversionError, SourceError, UnknownTableError
+from tests.folder_system import Folder
 
-from .conftest import Folder, data_source, read_batch
+from .conftest import data_source, read_batch
 
 
 def row(number: int, name: str = "ann") -> dict[str, Any]:

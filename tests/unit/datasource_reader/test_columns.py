@@ -11,8 +11,9 @@ from pyspark.sql.types import ArrayType, LongType, MapType, StringType, StructFi
 from connector_lib.datasource import source as source_module
 from connector_lib.datasource.metadata_table import checked_metadata
 from connector_lib.errors import ContractError, OptionError, UnknownTableError
+from tests.folder_system import Folder
 
-from .conftest import Folder, data_source, read_batch
+from .conftest import data_source, read_batch
 
 
 def columns(folder: Folder, **options: Any) -> list[tuple[str, bool]]:

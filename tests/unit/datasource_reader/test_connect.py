@@ -11,8 +11,7 @@ from pyspark.sql.datasource import CaseInsensitiveDict
 from connector_lib.connector.options import PLATFORM_OPTIONS
 from connector_lib.datasource.connect import READ_OPTIONS, OptionsWithoutCase, ReadRequest, SourceOptions
 from connector_lib.errors import ConfigurationError, OptionError
-
-from .conftest import Folder
+from tests.folder_system import Folder
 
 
 def request(**options: object) -> ReadRequest:

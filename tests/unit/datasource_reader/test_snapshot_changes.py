@@ -20,8 +20,9 @@ from connector_lib.datasource.snapshot_changes import SnapshotChangesReader
 from connector_lib.datasource.snapshot_keys import KeyColumns
 from connector_lib.datasource.snapshot_state import SnapshotVersion, remove_all_but, write_version
 from connector_lib.errors import ContractError, OffsetError, OptionError, SourceError
+from tests.folder_system import Folder
 
-from .conftest import Folder, Stream, data_source
+from .conftest import Stream, data_source
 
 
 def row(number: int, name: str = "ann") -> dict[str, Any]:

@@ -11,8 +11,9 @@ from connector_lib.errors import ApiError, ContractError, OffsetError, OptionErr
 from connector_lib.testing.fhir_server import FhirServer
 from connector_lib.testing.fhir_service import FhirBehaviour
 from connector_lib.testing.fhir_store import ManualClock
+from tests.folder_system import Folder
 
-from .conftest import Folder, Stream, data_source
+from .conftest import Stream, data_source
 
 SOURCES = ["folder", "folder_bounded", "folder_divided"]
 

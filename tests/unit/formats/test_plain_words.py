@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import connector_lib.formats.plain_words as plain_words
 from connector_lib.formats.plain_words import PLAIN_WORDS, plain_text
-
-
-def test_the_examples_say_what_comes_of_them() -> None:
-    result = doctest.testmod(plain_words)
-    assert (result.attempted > 0, result.failed) == (True, 0)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import pickle
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import connector_lib.http.failures as failures
 from connector_lib.errors import ApiError
 from connector_lib.http import Answer, BasicAuth, HeaderKeyAuth
 from connector_lib.http.failures import without_values
@@ -148,11 +146,6 @@ def test_an_error_has_no_exception_of_requests_behind_it_whose_text_has_the_quer
     error = error_of(wire, make_client, b"")
     assert error.__cause__ is None
     assert error.__context__ is None
-
-
-def test_the_examples_say_what_comes_of_them() -> None:
-    result = doctest.testmod(failures)
-    assert (result.attempted > 0, result.failed) == (True, 0)
 
 
 def explained(answer: Answer) -> str | None:

@@ -20,7 +20,7 @@ from connector_lib.datasource.stream import TableStreamReader
 from connector_lib.errors import SourceError
 from connector_lib.testing.instants import instant
 from connector_lib.testing.records_api import Paging
-from tests.auto_cdc_model import Change, Version, latest, versions
+from tests.auto_cdc_model import Change, Version, all_versions, latest_names
 from tests.unit.simulation.clinics import CallsSource, Clinic, FhirClinic, RecordsClinic, microseconds
 from tests.unit.simulation.story import Day, Run, stories, two_weeks
 from tests.unit.simulation.streaming_query import KilledError, Row, StreamingQuery
@@ -65,13 +65,6 @@ class Simulation:
             for key, change in self._changes(batch, arrived):
                 log.setdefault(key, []).append(change)
         return log
-
-    def scd_1(self) -> dict[str, str | None]:
-        newest = {key: latest(changes) for key, changes in self.log().items()}
-        return {key: change.name for key, change in newest.items() if change is not None}
-
-    def scd_2(self) -> dict[str, list[Version]]:
-        return {key: versions(changes) for key, changes in self.log().items()}
 
     def _run(self, run: Run) -> bool:
         """Whether it came to its end."""
@@ -138,14 +131,13 @@ class Simulation:
     def _check_tables(self) -> None:
         """SCD 1 and 2 are those of the changes that the source showed, whatever was read twice and in which order."""
         shown = {key: self._in_order(key) for key in {key for key, _ in self.taken}}
-        newest = {key: latest(changes) for key, changes in shown.items()}
-        assert self.scd_1() == {key: change.name for key, change in newest.items() if change is not None}
-        assert self.scd_2() == {key: versions(changes) for key, changes in shown.items()}
+        assert latest_names(self.log()) == latest_names(shown)
+        assert all_versions(self.log()) == all_versions(shown)
         if self.same_batch_again:
             every = Counter(each for batch in self.query.sink for each in self._changes(batch, 0))
             assert every <= Counter((key, each) for key, known in self.clinic.truth.changes.items() for each in known)
         for until, rows in self.nights.items():
-            assert _as_of(self.scd_2(), until) == rows
+            assert _as_of(all_versions(self.log()), until) == rows
 
     def _check_source(self, run: Run) -> None:
         """After a run that came to its end SCD 1 is the source, where all that happened lies before its bound."""
@@ -153,11 +145,11 @@ class Simulation:
         if until is None or run.meanwhile or self.clinic.truth.newest() >= until:
             return
         if self.with_deletes:
-            assert self.scd_1() == self.clinic.truth.rows()
+            assert latest_names(self.log()) == self.clinic.truth.rows()
             self.nights[until - self.clinic.unit] = self.clinic.truth.rows()
             return
         # Without deletes a table keeps who is gone.
-        assert self.scd_1().items() >= self.clinic.truth.rows().items()
+        assert latest_names(self.log()).items() >= self.clinic.truth.rows().items()
 
     def _border(self, source: str) -> int | None:
         """Up to which time the upserts, or the deletes, were read."""

@@ -17,7 +17,7 @@ from pyspark.sql.types import StructField, StructType
 
 from connector_lib.datasource.snapshot_changes import CHANGE_COLUMNS, SnapshotChangesReader
 from connector_lib.errors import SourceError
-from tests.auto_cdc_model import Change, Version, latest, versions
+from tests.auto_cdc_model import Change, all_versions, latest_names
 from tests.unit.simulation.clinics import Clinic, FhirClinic, RecordsClinic, microseconds
 from tests.unit.simulation.story import Day, Run, stories, two_weeks
 from tests.unit.simulation.streaming_query import KilledError, StreamingQuery
@@ -48,7 +48,7 @@ class Simulation:
             self.snapshots.append((microseconds(time), self.clinic.truth.rows()))
         self._check_tables()
         if completed:
-            assert self.scd_1() == self.clinic.truth.rows()
+            assert latest_names(self.log()) == self.clinic.truth.rows()
 
     def log(self) -> dict[str, list[Change]]:
         """The change log by key."""
@@ -59,13 +59,6 @@ class Simulation:
             for key, change in changes:
                 log.setdefault(key, []).append(change)
         return log
-
-    def scd_1(self) -> dict[str, str | None]:
-        newest = {key: latest(changes) for key, changes in self.log().items()}
-        return {key: change.name for key, change in newest.items() if change is not None}
-
-    def scd_2(self) -> dict[str, list[Version]]:
-        return {key: versions(changes) for key, changes in self.log().items()}
 
     def _run(self, run: Run) -> bool:
         """Whether it came to its end."""
@@ -87,12 +80,12 @@ class Simulation:
     def _check_tables(self) -> None:
         """The tables are those of the snapshots whose batches were committed, one after the other."""
         committed = self.snapshots[: len(self.query.sink)]
-        assert self.scd_1() == (committed[-1][1] if committed else {})
+        assert latest_names(self.log()) == (committed[-1][1] if committed else {})
         history: dict[str, list[Change]] = {}
         for time, rows in committed:
             for key in {*history, *rows}:
                 history.setdefault(key, []).append(Change(time, rows.get(key), deleted=key not in rows))
-        assert self.scd_2() == {key: versions(changes) for key, changes in history.items()}
+        assert all_versions(self.log()) == all_versions(history)
 
 
 def follow(clinic: Clinic, story: tuple[Day, ...]) -> None:

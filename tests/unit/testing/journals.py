@@ -10,14 +10,7 @@ from typing import Any, ClassVar
 
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
-from connector_lib.connector.interface import (
-    LakeflowConnect,
-    Offset,
-    Record,
-    TableMetadata,
-    TableOptions,
-    check_table,
-)
+from connector_lib.connector.interface import LakeflowConnect, Offset, Record, TableMetadata, TableOptions, check_table
 from connector_lib.connector.options import Field, Options, SecretStr
 
 SCHEMA = StructType(

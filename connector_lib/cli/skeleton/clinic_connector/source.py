@@ -15,14 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from connector_lib.connector.cursor import check_fingerprint, fingerprint, timestamp_nanoseconds
-from connector_lib.connector.interface import (
-    LakeflowConnect,
-    Offset,
-    Record,
-    TableMetadata,
-    TableOptions,
-    check_table,
-)
+from connector_lib.connector.interface import BoundedConnector, Offset, Record, TableMetadata, TableOptions, check_table
 from connector_lib.connector.options import Field, HttpOptions, Options, SecretStr
 from connector_lib.errors import ApiError, PagingError, SourceError
 from connector_lib.http import BearerAuth, HttpClient, NextLinkPaginator, NoAuth
@@ -52,7 +45,7 @@ class ClinicTableOptions(Options):
     page_size: int = Field(100, ge=1, le=1000, description="Records a page")
 
 
-class ClinicSource(LakeflowConnect):
+class ClinicSource(BoundedConnector):
     """Reads the clinic API.
 
     ``options`` are those of :class:`ClinicOptions`.
@@ -98,18 +91,6 @@ class ClinicSource(LakeflowConnect):
         check_table(table_name, list(TABLES), "clinic")
         return TABLES[table_name]
 
-    def read_table(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
-    ) -> tuple[Iterator[Record], Offset]:
-        """What changed from ``start_offset`` to the bound; of a snapshot the whole table."""
-        return self._read(table_name, start_offset, table_options, deletes=False)
-
-    def read_table_deletes(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions
-    ) -> tuple[Iterator[Record], Offset]:
-        """What was deleted from ``start_offset`` to the bound."""
-        return self._read(table_name, start_offset, table_options, deletes=True)
-
     def latest_offset(self, table_name: str, table_options: TableOptions, start_offset: Offset | None = None) -> Offset:
         """Where a read that begins now will end; ``start_offset`` where nothing is new."""
         check_table(table_name, list(TABLES), "clinic")
@@ -144,15 +125,6 @@ class ClinicSource(LakeflowConnect):
         if start_offset:
             window["since"] = start_offset["until"]
         return _with_cursor(self._records(path, window), table_name, cursor)
-
-    def _read(
-        self, table_name: str, start_offset: Offset | None, table_options: TableOptions, *, deletes: bool
-    ) -> tuple[Iterator[Record], Offset]:
-        start = start_offset or {}
-        end = self.latest_offset(table_name, table_options, start)
-        if end == start:
-            return iter(()), start
-        return self.read_table_between(table_name, start, end, table_options, deletes=deletes), end
 
     def _records(self, path: str, params: Mapping[str, Any]) -> Iterator[Record]:
         before: list[Record] = []
