@@ -16,46 +16,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from connector_lib.errors import PipelineRuleError
 from connector_lib.local.definitions import Definitions, FlowDefinition, SourceLine, relations_in
+from connector_lib.project.early_calls import EARLY_CALLS, EarlyCall
 
 __all__ = ["check_rules", "tables_read"]
-
-
-@dataclass(frozen=True, slots=True)
-class _EarlyCall:
-    """A kind of Connect relation that Spark resolves too early, the calls that make it, and what to write
-    instead.
-    """
-
-    calls: tuple[str, ...]
-    instead: str
-
-
-_STAR = 'select("*", <expression>.alias("<name>"))'
-
-# The relations of spark/connect/relations.proto that lose the dependency, or fail, over a pipeline's own
-# table: each was tried on 4.3.0 with three runs of one new row each.
-_EARLY_CALLS = {
-    "with_columns": _EarlyCall(("withColumn", "withColumns", "withMetadata"), _STAR),
-    "with_columns_renamed": _EarlyCall(
-        ("withColumnRenamed", "withColumnsRenamed"), 'select(col("<old>").alias("<new>"), …)'
-    ),
-    "drop": _EarlyCall(("drop",), 'select(<the columns to keep>), or SQL: "SELECT * EXCEPT (<column>) FROM …"'),
-    "fill_na": _EarlyCall(("fillna", "fill"), 'select(coalesce(col("<name>"), lit(<value>)).alias("<name>"), …)'),
-    "drop_na": _EarlyCall(("dropna", "drop"), 'where("<name> IS NOT NULL")'),
-    "replace": _EarlyCall(("replace",), 'select(when(…).otherwise(…).alias("<name>"), …)'),
-    "with_watermark": _EarlyCall(("withWatermark",), "a watermark on the source, in the query that reads it"),
-    "to_schema": _EarlyCall(("to",), 'select(col("<name>").cast("<type>"), …)'),
-    "crosstab": _EarlyCall(("crosstab",), "groupBy(…).pivot(…).count()"),
-    "freq_items": _EarlyCall(("freqItems",), "groupBy(…).count()"),
-    "describe": _EarlyCall(("describe",), "agg(count(…), min(…), max(…))"),
-    "summary": _EarlyCall(("summary",), "agg(count(…), min(…), max(…))"),
-    "sample_by": _EarlyCall(("sampleBy",), "where(rand() < <fraction>)"),
-}
 
 
 def check_rules(
@@ -99,13 +66,13 @@ def _check_query(
         for name in tables_read(relation, tables_in_sql):
             dataset = own.get(full_name(name).lower())
             if dataset is not None:
-                raise _early_call_error(flow, _EARLY_CALLS[kind], dataset)
+                raise _early_call_error(flow, EARLY_CALLS[kind], dataset)
 
 
 def _earlyrelations_in(message: Any) -> Iterator[tuple[str, Any]]:
     for relation in relations_in(message):
         kind = relation.WhichOneof("rel_type")
-        if kind in _EARLY_CALLS:
+        if kind in EARLY_CALLS:
             yield kind, relation
 
 
@@ -121,7 +88,7 @@ def tables_read(message: Any, tables_in_sql: Callable[[str], list[str]]) -> Iter
             yield from tables_in_sql(relation.sql.query)
 
 
-def _early_call_error(flow: FlowDefinition, early: _EarlyCall, dataset: str) -> PipelineRuleError:
+def _early_call_error(flow: FlowDefinition, early: EarlyCall, dataset: str) -> PipelineRuleError:
     line, call = _find_call(flow.source, early.calls)
     if line is None:
         where = f"{flow.source}: the flow '{flow.name}' calls a function that uses {early.calls[0]}"

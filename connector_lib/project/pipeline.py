@@ -79,8 +79,12 @@ class PipelineFolder:
     files: tuple[Path, ...]
 
 
-def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = None) -> PipelineFolder:
+def load_pipeline_folder(
+    folder: Path, overrides: Mapping[str, str] | None = None, *, check_files: bool = True
+) -> PipelineFolder:
     """Reads and checks the pipeline folder at ``folder``; ``overrides`` replace entries of ``configuration``.
+
+    Without ``check_files`` the transformation files are found, and nothing is said about what they are.
 
     Raises :class:`~connector_lib.errors.UsageError` where there is no such folder, or one of ``overrides`` is no
     setting of the pipeline: neither Spark's (``spark.…``), nor in ``configuration``, nor named in a transformation
@@ -98,7 +102,9 @@ def load_pipeline_folder(folder: Path, overrides: Mapping[str, str] | None = Non
     spec_file = _find_spec_file(root)
     spec = _read_spec(spec_file)
     files = _transformation_files(spec_file, spec)
-    _check_python(files)
+    if check_files:
+        _check_suffixes(files)
+        _check_python(files)
     _check_settings(overrides or {}, spec, files)
     return PipelineFolder(
         root=spec_file.parent,
@@ -226,12 +232,15 @@ def _transformation_files(spec_file: Path, spec: _Spec) -> tuple[Path, ...]:
                 hint=f"looked in {spec_file.parent}",
             )
         found.update(matched)
-    for path in sorted(found):
+    return tuple(sorted(found))
+
+
+def _check_suffixes(files: tuple[Path, ...]) -> None:
+    for path in files:
         if path.suffix not in _TRANSFORMATION_SUFFIXES:
             raise ConfigurationError(
                 f"{path}: a transformation file must end in .py or .sql", hint="move it out of the folder"
             )
-    return tuple(sorted(found))
 
 
 def _check_python(files: tuple[Path, ...]) -> None:
