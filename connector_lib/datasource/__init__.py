@@ -1,6 +1,7 @@
 """The Spark data source ``lakeflow_connect``: the tables of every connector, as batches and as streams.
 
 ``source``            the data source, as Spark knows it
+``single_file``       the data source of a connector that is one file
 ``connect``           from the options of a read to the connector
 ``batch``             a whole table
 ``stream``            what is new since the last run
