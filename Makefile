@@ -45,7 +45,7 @@ test: ## run the tests, all or some: make test ARGS="tests/unit -k parse"
 	@$(PYTHON) tools/venv.py dev local
 	$(BIN)/pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
-check: ## check format, lint, types, import order of the rooms, and names that do not belong here
+check: ## check format, lint, types, import order of the rooms, names that do not belong here, and the pipelines
 	@$(PYTHON) tools/venv.py dev
 	@failed=; \
 	step() { echo "== $$*"; "$$@" || failed="$$failed $$1"; }; \
@@ -54,6 +54,7 @@ check: ## check format, lint, types, import order of the rooms, and names that d
 	step $(BIN)/mypy; \
 	step $(BIN)/lint-imports --no-logo; \
 	step tools/foreign-names; \
+	step $(BIN)/connector-lib check pipelines/*; \
 	[ -z "$$failed" ] || { echo "make check: failed in$$failed" >&2; exit 1; }
 
 wheel: ## build the wheel into dist/

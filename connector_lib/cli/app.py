@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -13,7 +14,7 @@ import typer
 
 import connector_lib
 from connector_lib import __version__
-from connector_lib.cli import doctor, hl7v2, new_source, read, run, sample, show, sources
+from connector_lib.cli.command_list import COMMANDS
 from connector_lib.errors import ConnectorLibError, UsageError
 from connector_lib.redaction import masked, secrets_in_environment
 
@@ -36,8 +37,8 @@ this is a bug in connector_lib {version}: {kind} in {place}
 _STOPPED: Final = 130
 
 
-def _build_app() -> typer.Typer:
-    """The typer application with every command registered."""
+def _build_app(arguments: list[str]) -> typer.Typer:
+    """The typer application with the command that ``arguments`` ask for; without one, with the list of all."""
     app = typer.Typer(
         name="connector-lib",
         help=_HELP,
@@ -59,9 +60,18 @@ def _build_app() -> typer.Typer:
     ) -> None:
         """HL7 v2 messages, FHIR and other APIs, and event streams as tables."""
 
-    for group in (run, show, doctor, hl7v2, sources, read, new_source, sample):
-        group.register(app)
+    # No option before the command takes a value; --help there is about all commands.
+    typed = next((word for word in arguments if word == "--help" or not word.startswith("-")), "")
+    if typed in COMMANDS:
+        importlib.import_module(f"connector_lib.cli.{COMMANDS[typed].module}").register(app)
+        return app
+    for name, command in COMMANDS.items():
+        app.command(name, short_help=command.summary)(_only_listed)
     return app
+
+
+def _only_listed() -> None:
+    raise AssertionError("a command that was typed is registered by its module")
 
 
 def run_command(arguments: list[str]) -> int:
@@ -71,7 +81,7 @@ def run_command(arguments: list[str]) -> int:
         # What a terminal's character set lacks is written as an escape; it is no error.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = _build_app()(args=arguments, standalone_mode=False)
+        code = _build_app(arguments)(args=arguments, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         code = _STOPPED
     except ConnectorLibError as error:

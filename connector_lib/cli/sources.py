@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from connector_lib.connector.interface import LakeflowConnect
     from connector_lib.connector.options import OptionField, Options
 
-__all__ = ["SourceName", "TableName", "register", "source_and_table"]
+__all__ = ["SourceName", "TableName", "first_answer", "register", "source_and_table"]
 
 SourceName = Annotated[
     str | None,
@@ -158,7 +158,7 @@ def register(app: typer.Typer) -> None:
         choice = SourceChoice.of(source, connection, connections, option, options)
         with choice.wrong_usage():
             request = choice.request()
-            answer = _first_answer(request.connect())
+            answer = first_answer(request.connect())
         if as_json:
             write_json_line({"checked": request.where, "answer": answer})
         else:
@@ -179,7 +179,8 @@ def source_and_table(first: str | None, second: str | None, connection: str | No
     raise UsageError("which table?", hint="'connector-lib tables' lists those of a source")
 
 
-def _first_answer(connector: LakeflowConnect) -> str:
+def first_answer(connector: LakeflowConnect) -> str:
+    """What the source says to a first question, for the person at the keyboard. Raises what it raises."""
     from connector_lib.connector.interface import ChecksConnection
 
     if isinstance(connector, ChecksConnection):

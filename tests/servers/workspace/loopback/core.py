@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
-from urllib.parse import urlsplit
 
 from connector_lib.testing.exchange import ApiRequest, Reply
 from connector_lib.testing.faults import Delivery
@@ -170,7 +169,8 @@ class Desk:
         user = self.users.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if user is None:
             raise ApiRefusal(401, "UNAUTHENTICATED", "Credential was not sent or was of an unsupported type.")
-        path = urlsplit(request.path).path
+        # Decoded, without the query: a name may have '#' and '?' in it.
+        path = request.path
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(path) if method == request.method else None
             if match is not None:
