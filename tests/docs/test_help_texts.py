@@ -12,6 +12,11 @@ from connector_lib.cli import main
     [
         *([], ["run"], ["show"], ["doctor"], ["parse"], ["validate"], ["new-source"]),
         *(["sample"], ["sample", "hl7v2"], ["sample", "fhir"], ["sample", "records"]),
+        *(["sources"], ["tables"], ["schema"], ["read"], ["check-source"], ["merge"]),
+        *(["publish"], ["releases"], ["install-line"], ["grants"], ["check"], ["bundle"]),
+        *(["plan"], ["deploy"], ["configure"], ["delete"], ["start"], ["watch"], ["status"], ["logs"], ["verify"]),
+        *(["connection"], ["connection", "list"], ["connection", "create"], ["connection", "update"]),
+        *(["connection", "show"], ["connection", "check"], ["connection", "delete"]),
     ],
     ids=" ".join,
 )

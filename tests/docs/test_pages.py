@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from connector_lib.deploy.pipeline_settings import pipeline_settings
+from connector_lib.project.deployment import load_deployment
+from connector_lib.project.pipeline import load_pipeline_folder
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
@@ -24,7 +29,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
 
 
-def pipeline_settings(page: str) -> list[dict[str, Any]]:
+def settings_of(page: str) -> list[dict[str, Any]]:
     """The settings of pipelines on Databricks that ``page`` shows."""
     return [yaml.safe_load(block) for block in blocks(page, "yaml")]
 
@@ -38,7 +43,7 @@ def test_every_file_that_a_page_links_to_is_there(page: str) -> None:
 
 @pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
 def test_every_setting_of_a_page_is_one_of_its_pipeline(page: str) -> None:
-    written = [key for block in pipeline_settings(page) for key in block["configuration"]]
+    written = [key for block in settings_of(page) for key in block["configuration"]]
     commands = blocks(page, "sh") + blocks(page, "text")
     in_commands = [key for block in commands for key in re.findall(r"--set ([\w.]+)=", block)]
     assert written
@@ -47,25 +52,24 @@ def test_every_setting_of_a_page_is_one_of_its_pipeline(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
-def test_settings_for_databricks_name_the_folder_and_the_schema_of_the_pipeline(page: str) -> None:
+def test_the_settings_of_a_page_and_those_of_the_folder_are_what_is_deployed(page: str, tmp_path: Path) -> None:
     pipeline = PIPELINE_OF_PAGE[page]
-    for block in pipeline_settings(page):
-        assert block["name"] == block["schema"] == pipeline
-        assert [entry["glob"]["include"].split("/")[-3:] for entry in block["libraries"]] == [
-            [pipeline, "transformations", "**"]
-        ]
-
-
-@pytest.mark.parametrize("page", ["kafka", "event_hubs"])
-def test_settings_for_databricks_limit_a_batch_as_the_pipeline_folder_does(page: str) -> None:
-    limits = [block["configuration"].get("maxOffsetsPerTrigger") for block in pipeline_settings(page)]
-    assert limits
-    assert set(limits) == {configuration(PIPELINE_OF_PAGE[page])["maxOffsetsPerTrigger"]}
+    for number, block in enumerate(blocks(page, "yaml")):
+        copy = tmp_path / str(number) / pipeline
+        shutil.copytree(ROOT / "pipelines" / pipeline, copy)
+        (copy / "deploy.yml").write_text(block, encoding="utf-8")
+        folder = load_pipeline_folder(copy)
+        deployed = pipeline_settings(
+            folder, load_deployment(folder), "/Volumes/a/b/c/d.whl", workspace_folder="/Workspace/a"
+        )
+        written = {**configuration(pipeline), **yaml.safe_load(block)["configuration"]}
+        assert (deployed["name"], deployed["schema"]) == (pipeline, pipeline)
+        assert deployed["configuration"] == {key: value for key, value in written.items() if value}
 
 
 @pytest.mark.parametrize("page", PIPELINE_OF_PAGE)
 def test_a_trigger_interval_is_shown_with_a_continuous_pipeline(page: str) -> None:
-    shown = [block for block in pipeline_settings(page) if "trigger.interval" in block["configuration"]]
+    shown = [block for block in settings_of(page) if "trigger.interval" in block["configuration"]]
     assert [block for block in shown if block.get("continuous") is not True] == []
 
 
@@ -85,3 +89,24 @@ def test_every_setting_of_a_pipeline_is_explained(page: str) -> None:
 def test_no_page_writes_a_secret_into_a_command_or_a_setting(page: str) -> None:
     text = "\n".join([*blocks(page, "yaml"), *blocks(page, "sh"), *blocks(page, "text")])
     assert not re.search(r"SharedAccessKey|(?i:password|secret)\w*\s*[=:]\s*\S+[0-9+/=]{6}", text)
+
+
+@pytest.mark.parametrize("pipeline", sorted(folder.name for folder in (ROOT / "pipelines").iterdir()))
+def test_what_a_pipelines_readme_runs_on_a_laptop_is_what_make_or_another_page_runs(pipeline: str) -> None:
+    readme = (ROOT / "pipelines" / pipeline / "README.md").read_text(encoding="utf-8")
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL) for line in block.splitlines()]
+    shown = [line for line in commands if f" run pipelines/{pipeline}" in line]
+    made = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name, value in (("BIN)/", ""), ("FHIR_EXAMPLE)", "pipelines/fhir_api"), ("DAYS)", "1")):
+        made = made.replace(f"$({name}", value)
+    run = " ".join(" ".join([made, (ROOT / "README.md").read_text(encoding="utf-8"), *PAGES.values()]).split())
+    assert shown
+    assert [line for line in shown if line not in run.replace("\\ ", "")] == []
+
+
+@pytest.mark.parametrize("pipeline", sorted(folder.name for folder in (ROOT / "pipelines").iterdir()))
+def test_every_file_that_a_pipelines_readme_links_to_is_there(pipeline: str) -> None:
+    folder = ROOT / "pipelines" / pipeline
+    links = re.findall(r"\]\(([^)#]+)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (folder / link).exists()] == []

@@ -10,9 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
-
-import connector_lib
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,7 +42,10 @@ def run(command: list[str], folder: Path, timeout: int = 600) -> subprocess.Comp
 @pytest.mark.slow
 @pytest.mark.spark
 def test_the_commands_run_in_their_order_and_then_the_python(working_directory: Path) -> None:
-    shown = [line for line in commands() if line.startswith("connector-lib")]
+    # Those for a workspace are run in tests/servers/workspace.
+    before, _, rest = README.partition("\n## On Databricks\n")
+    text = before + rest.partition("\n## ")[2]
+    shown = [line for line in commands(text) if line.startswith("connector-lib")]
     assert len(shown) >= 7
     for line in shown:
         done = run(shlex.split(line), working_directory)
@@ -59,7 +59,7 @@ def test_the_commands_run_in_their_order_and_then_the_python(working_directory: 
 @pytest.mark.slow
 @pytest.mark.spark
 def test_the_commands_of_the_page_on_kinesis_run_in_their_order(working_directory: Path) -> None:
-    shown = [line for line in commands(KINESIS) if line.startswith("connector-lib")]
+    shown = [line for line in commands(KINESIS) if re.match("connector-lib (?!deploy )", line)]
     assert len(shown) == 3
     for line in shown:
         done = run(shlex.split(line), working_directory)
@@ -85,16 +85,6 @@ def test_every_make_target_that_the_readme_names_is_there() -> None:
     named = set(re.findall(r"\bmake ([a-z]+)\b", README))
     assert named <= targets
     assert {"run", "test"} <= named
-
-
-def test_the_settings_for_databricks_name_the_wheel_and_settings_of_this_version() -> None:
-    (settings,) = (yaml.safe_load(block) for block in blocks("yaml"))
-    (wheel,) = settings["environment"]["dependencies"]
-    assert Path(wheel).name == f"connector_lib-{connector_lib.__version__}-py3-none-any.whl"
-    folder = ROOT / "pipelines" / settings["name"]
-    assert settings["libraries"] == [{"glob": {"include": f"/Workspace/Shared/{folder.name}/transformations/**"}}]
-    file = (folder / "spark-pipeline.yml").read_text(encoding="utf-8")
-    assert [key for key in settings["configuration"] if f" {key}: " not in file] == []
 
 
 def test_every_file_that_the_readme_links_to_is_there() -> None:

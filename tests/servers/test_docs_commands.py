@@ -35,7 +35,8 @@ def commands(page: str) -> list[list[str]]:
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
         for line in block.splitlines()
     ]
-    return [shlex.split(line) for line in lines if line.startswith("connector-lib ")]
+    # Those for a workspace are run in tests/servers/workspace.
+    return [shlex.split(line) for line in lines if re.match("connector-lib (?!deploy )", line)]
 
 
 def run(command: list[str], folder: Path, **variables: str) -> str:
