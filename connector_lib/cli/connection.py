@@ -257,7 +257,7 @@ def _show(name: str, profile: str | None, as_json: bool) -> None:
 
 
 def _check(typed: Typed, profile: str | None, as_json: bool) -> None:
-    from connector_lib.deploy.connection_changes import check_is_ours, differences, filled_up
+    from connector_lib.deploy.connection_changes import check_is_ours, differences, filled_up, secrets_to_give
     from connector_lib.deploy.workspace import open_workspace
 
     _check_name(typed.name)
@@ -282,7 +282,8 @@ def _check(typed: Typed, profile: str | None, as_json: bool) -> None:
     if answer is None:
         say("the source was not asked: the workspace gives no secret back; give the options to ask it")
     if problems:
-        say(f"'connector-lib connection update {there.name}{workspace.option}' mends the connection")
+        again = "".join(f" --prompt {secret}" for secret in secrets_to_give(there, terms))
+        say(f"'connector-lib connection update {there.name}{again}{workspace.option}' mends the connection")
         raise typer.Exit(1)
     say(f"the connection '{there.name}' is as the source needs it")
 

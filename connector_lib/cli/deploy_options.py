@@ -1,14 +1,18 @@
-"""The options that ``plan``, ``deploy`` and ``configure`` take alike, and what they make of ``deploy.yml``'s keys."""
+"""What ``plan``, ``deploy``, ``configure`` and ``delete`` take alike: options, a folder that is in order, a yes."""
 
 from __future__ import annotations
 
+import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from connector_lib.errors import UsageError
+from connector_lib.errors import PipelineRuleError, UsageError
+
+if TYPE_CHECKING:
+    from connector_lib.project.pipeline import PipelineFolder
 
 __all__ = [
     "CatalogOption",
@@ -23,10 +27,15 @@ __all__ = [
     "SchemaOption",
     "ServerlessOption",
     "SetOption",
+    "SkipPreflightOption",
     "VolumeOption",
     "WheelOption",
     "WorkspaceFolderOption",
+    "YesOption",
+    "checked_folder",
+    "counted",
     "deployment_keys",
+    "require_yes",
 ]
 
 
@@ -84,6 +93,11 @@ DevOption = Annotated[
 RecreateOption = Annotated[
     bool, typer.Option("--recreate", help="Delete the pipeline with its tables, and create it anew. Needs --yes.")
 ]
+SkipPreflightOption = Annotated[
+    bool,
+    typer.Option("--skip-preflight", help="Try it although rights seem to be missing; they are still named."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 def deployment_keys(
@@ -106,3 +120,33 @@ def deployment_keys(
         "channel": channel.value.upper() if channel is not None else None,
         "configuration": configuration or None,
     }
+
+
+def checked_folder(path: Path) -> PipelineFolder:
+    """The pipeline folder. Raises PipelineRuleError that names every breach in it."""
+    from connector_lib.project.pipeline import load_pipeline_folder
+    from connector_lib.project.transformation_rules import check_pipeline
+
+    breaches = check_pipeline(path)
+    if breaches:
+        lines = "\n".join(f"  {breach}" for breach in breaches)
+        raise PipelineRuleError(f"{path}: {counted(len(breaches), 'thing')} that a pipeline must not have:\n{lines}")
+    return load_pipeline_folder(path)
+
+
+def require_yes(yes: bool, what: str) -> None:
+    """Asks at a terminal. Raises UsageError where there is nobody to ask, and ends the command on a no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"this would {what}", hint="add --yes to do it")
+    typer.confirm(f"{what[0].upper()}{what[1:]}?", abort=True, err=True)
+
+
+def counted(number: int, thing: str) -> str:
+    """The number with the word for it.
+
+    >>> counted(1, "file"), counted(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"1 {thing}" if number == 1 else f"{number} {thing}s"

@@ -105,7 +105,7 @@ def register(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> None:
         from connector_lib.deploy.grant_statements import GrantRequest, grants_for
-        from connector_lib.deploy.releases import DEFAULT_VOLUME
+        from connector_lib.deploy.volume_files import DEFAULT_VOLUME
         from connector_lib.errors import UsageError
 
         if apply and not warehouse:
@@ -130,6 +130,8 @@ def register(app: typer.Typer) -> None:
         else:
             for grant in needed:
                 typer.echo(f"{grant.statement};")
+        if role is _RoleName.user and schema is None and not reads:
+            say("note: no table can be read by this; --schema CATALOG.SCHEMA adds those of a schema")
 
 
 def _apply(needed: list[Grant], warehouse: str, profile: str | None, as_json: bool) -> None:

@@ -39,7 +39,7 @@ def find_watched(
 
 def watched(pipeline: DeployedPipeline, given: str, target: str | None, dev: bool) -> WatchedPipeline:
     """What texts about the updates of ``pipeline`` need, which the command line named as ``given``."""
-    from connector_lib.deploy.watched_pipeline import WatchedPipeline
+    from connector_lib.deploy.watched_pipeline import WatchedPipeline, target_option
 
     folder = Path(given).expanduser()
     is_folder = any((folder / name).is_file() for name in _SPEC_FILES)
@@ -50,5 +50,5 @@ def watched(pipeline: DeployedPipeline, given: str, target: str | None, dev: boo
         given,
         folder if is_folder else None,
         ".".join(str(name) for name in names if name),
-        (f" --target {target}" if target else "") + (" --dev" if dev else ""),
+        target_option(target, dev),
     )

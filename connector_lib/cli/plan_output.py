@@ -11,11 +11,13 @@ import typer
 from connector_lib.cli.output import visible
 
 if TYPE_CHECKING:
+    from connector_lib.deploy.pipeline_files import FileLeftOut
     from connector_lib.deploy.plan import DeployPlan
     from connector_lib.deploy.settings_changes import SettingChange
 
-__all__ = ["print_plan", "setting_lines"]
+__all__ = ["left_out_names", "print_plan", "setting_lines"]
 
+_MOST_NAMED: Final = 20
 _ACTIONS: Final = {
     "create": "will be created",
     "change": "will be changed in place",
@@ -50,6 +52,8 @@ def _lines(plan: DeployPlan) -> Iterator[str]:
     yield from _file_lines(plan)
     yield from setting_lines(plan.changes, plan.kept)
     yield from _listed("permissions to grant", (f"{it.level} to {it.principal}" for it in plan.permissions))
+    yield from _listed("to be aware of", plan.notes)
+    yield from _listed("asks for --yes", plan.to_confirm)
     yield from _listed("full refresh needed, since the SCD type changed", plan.refresh)
     blocking = [it for it in plan.missing if it.blocks]
     yield from _listed("missing", (f"{it.what}\n    {it.mend}" for it in blocking))
@@ -66,6 +70,15 @@ def _file_lines(plan: DeployPlan) -> Iterator[str]:
         yield f"  + {path}{by_hand if path in files.by_hand else ''}"
     for path in files.remove:
         yield f"  - {path}{by_hand if path in files.by_hand else ''}"
+    yield from _listed("not uploaded", (f"{it.path}: {it.why}" for it in plan.left_out[:_MOST_NAMED]))
+    if len(plan.left_out) > _MOST_NAMED:
+        yield f"  and {len(plan.left_out) - _MOST_NAMED} more"
+
+
+def left_out_names(left_out: Sequence[FileLeftOut]) -> str:
+    """What of a pipeline folder stays on this machine, in one line."""
+    more = len(left_out) - _MOST_NAMED
+    return ", ".join(it.path for it in left_out[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _listed(title: str, entries: Iterable[str]) -> Iterator[str]:

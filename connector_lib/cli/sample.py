@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from connector_lib.cli.sample_fhir import FHIR_HELP, fhir
 from connector_lib.cli.sample_kafka import (
@@ -218,6 +215,9 @@ def _refuse(given: str, other: str, **options: object) -> None:
 
 
 def _to_files(asked: _Asked, out: Path, files: int | None, overwrite: bool) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     huge = HUGE_SEGMENT_BYTES if HUGE_SEGMENT in asked.damage else SMALL_SEGMENT_BYTES
     terminal = Console(stderr=True)
     with Progress(
@@ -299,6 +299,9 @@ def _forms(names: list[str]) -> tuple[Form, ...]:
 
 
 def _print_summary(written: Manifest, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console()
     table = Table("family", "messages")
     table.columns[1].justify = "right"

@@ -8,15 +8,15 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from connector_lib.cli.sample_serving import free_port_or_said_so, serve_until_stopped, serve_while_running
 from connector_lib.errors import UsageError
-from connector_lib.samples.fhir import FIRST_DAY, sample_changes, write_ndjson
-from connector_lib.testing.fhir_server import FhirServer
-from connector_lib.testing.fhir_store import FhirStore
+
+if TYPE_CHECKING:
+    from connector_lib.testing.fhir_store import FhirStore
 
 __all__ = ["FHIR_HELP", "fhir"]
 
@@ -96,6 +96,8 @@ def sample_clock(days: int, monotonic: Callable[[], float] = time.monotonic) -> 
     >>> sample_clock(2, lambda: 5.0)().isoformat()
     '2026-01-02T12:00:00+00:00'
     """
+    from connector_lib.samples.fhir import FIRST_DAY
+
     noon = FIRST_DAY + timedelta(days=days - 1) + _NOON
     begin = monotonic()
     return lambda: noon + min(timedelta(seconds=monotonic() - begin), _REST_OF_DAY)
@@ -103,6 +105,9 @@ def sample_clock(days: int, monotonic: Callable[[], float] = time.monotonic) -> 
 
 def sample_store(patients: int, seed: int, days: int, clock: Callable[[], datetime]) -> FhirStore:
     """All writes and deletes of the sample days, in a store that a server can answer from."""
+    from connector_lib.samples.fhir import sample_changes
+    from connector_lib.testing.fhir_store import FhirStore
+
     store = FhirStore(clock=clock)
     for change in sample_changes(patients, seed, days=days):
         if change.resource is None:
@@ -117,6 +122,7 @@ def _write(out: Path, patients: int, seed: int, days: int, overwrite: bool, as_j
     from rich.table import Table
 
     from connector_lib.cli.output import data_console
+    from connector_lib.samples.fhir import write_ndjson
 
     terminal = Console(stderr=True)
     with terminal.status(f"writing {patients:,} patients") if terminal.is_terminal else nullcontext():
@@ -134,6 +140,8 @@ def _write(out: Path, patients: int, seed: int, days: int, overwrite: bool, as_j
 
 
 def _serve(patients: int, seed: int, days: int, port: int, command: list[str]) -> None:
+    from connector_lib.testing.fhir_server import FhirServer
+
     store = sample_store(patients, seed, days, sample_clock(days))
     with free_port_or_said_so(port):
         server = FhirServer(store, port=port)

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from connector_lib.cli.sample_serving import free_port_or_said_so, serve_until_stopped, serve_while_running
-from connector_lib.samples.visits import sample_visits, sample_wards
-from connector_lib.testing.records_api import RecordsApi, RecordsTable
+
+if TYPE_CHECKING:
+    from connector_lib.testing.records_api import RecordsTable
 
 __all__ = ["RECORDS_HELP", "records"]
 
 _BASE_URL_VARIABLE: Final = "RECORDS_BASE_URL"
-_TABLES: Final = (
-    RecordsTable(
-        "visits",
-        {
-            "id": "string",
-            "updated": "timestamp",
-            "ward": "string",
-            "reason": "string",
-            "minutes": "long",
-            "cost": "double",
-        },
-    ),
-    RecordsTable("wards", {"id": "string", "name": "string", "beds": "long"}, "snapshot", cursor=None),
-)
 _PORT: Final = 8080
 _DELETED: Final = 10
 """One of so many visits is deleted."""
@@ -54,8 +41,11 @@ def records(
     seed: Annotated[int, typer.Option(help="Another seed gives other visits.")] = 0,
 ) -> None:
     """Serves synthetic records."""
+    from connector_lib.samples.visits import sample_visits, sample_wards
+    from connector_lib.testing.records_api import RecordsApi
+
     with free_port_or_said_so(port):
-        api = RecordsApi(_TABLES, port=port)
+        api = RecordsApi(_tables(), port=port)
     with api:
         api.put("wards", *sample_wards())
         made = list(sample_visits(visits, seed))
@@ -64,3 +54,22 @@ def records(
         if command:
             raise typer.Exit(serve_while_running(command, _BASE_URL_VARIABLE, api.url))
         serve_until_stopped(api.url, f"{len(api.rows('visits')):,} visits")
+
+
+def _tables() -> tuple[RecordsTable, ...]:
+    from connector_lib.testing.records_api import RecordsTable
+
+    return (
+        RecordsTable(
+            "visits",
+            {
+                "id": "string",
+                "updated": "timestamp",
+                "ward": "string",
+                "reason": "string",
+                "minutes": "long",
+                "cost": "double",
+            },
+        ),
+        RecordsTable("wards", {"id": "string", "name": "string", "beds": "long"}, "snapshot", cursor=None),
+    )

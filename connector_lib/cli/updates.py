@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from connector_lib.cli.deploy_options import YesOption, require_yes
 from connector_lib.cli.pipeline_argument import DevCopy, PipelineArgument, TargetOption, find_watched
 from connector_lib.cli.workspace_options import AsJson, Profile, print_document, say
 from connector_lib.errors import UsageError, did_you_mean
@@ -26,7 +27,7 @@ _START_HELP = """\
 Start an update of a pipeline, and watch it to its end.
 
 Without TABLE all tables are updated. With --full-refresh the tables named, or all of them, are emptied before they are
-read again; what their sources no longer have is lost. Ctrl-C leaves the update running.
+read again; what their sources no longer have is lost, and so it is asked for a yes. Ctrl-C leaves the update running.
 
 \b
 Example: connector-lib start pipelines/fhir_api
@@ -37,7 +38,8 @@ Example: connector-lib start fhir_api patients --full-refresh
 _WATCH_HELP = """\
 Watch an update to its end: progress, rows and quality of every dataset, or why it failed and what to do.
 
-Without --update the newest one. Ctrl-C leaves the update running.
+Without --update the newest one. Where the service starts another one by itself after a failure, that one is watched on.
+Ctrl-C leaves the update running.
 
 \b
 Example: connector-lib watch pipelines/fhir_api
@@ -94,6 +96,7 @@ def register(app: typer.Typer) -> None:
         ] = 0,
         target: TargetOption = None,
         dev: DevCopy = False,
+        yes: YesOption = False,
         profile: Profile = None,
         as_json: AsJson = False,
     ) -> int:
@@ -106,10 +109,12 @@ def register(app: typer.Typer) -> None:
             raise UsageError("--retries needs a watched update that writes", hint="leave --no-watch or --retries out")
         workspace = open_workspace(profile)
         _, found = find_watched(workspace, pipeline, target, dev)
-        _check_tables(workspace, found, names)
+        _check_tables(workspace, found, names, are_emptied=full_refresh)
         emptied: bool | tuple[str, ...] = (names or True) if full_refresh else False
         refreshed = () if full_refresh else names
-        if emptied:
+        if emptied and not validate_only:
+            what = f"{', '.join(names) or 'every table'} of the pipeline {pipeline}"
+            require_yes(yes, f"empty {what}, and read it again; what its source no longer has is lost")
             say(f"{', '.join(names) or 'every table'} will be emptied, and read again from the start of the source")
         if no_watch:
             update_id = start_update(
@@ -213,11 +218,13 @@ def register(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> int:
         from connector_lib.deploy.update_events import newest_events
-        from connector_lib.deploy.updates import newest_update
+        from connector_lib.deploy.updates import newest_update, require_update
         from connector_lib.deploy.workspace import open_workspace
 
         workspace = open_workspace(profile)
         _, found = find_watched(workspace, pipeline, target, dev)
+        if update is not None:
+            require_update(workspace, found, update)
         update_id = update or newest_update(workspace, found).id
         events = newest_events(workspace, found.id, update_id, level=level.value, limit=limit)
         if as_json:
@@ -230,10 +237,12 @@ def register(app: typer.Typer) -> None:
         return 0
 
 
-def _check_tables(workspace: Workspace, pipeline: WatchedPipeline, names: tuple[str, ...]) -> None:
-    """Refuses names of tables that the pipeline's files do not define; where they do not tell all, says so of names
-    that its last update did not know, and leaves it to the service."""
-    from connector_lib.deploy.verification import known_tables
+def _check_tables(
+    workspace: Workspace, pipeline: WatchedPipeline, names: tuple[str, ...], *, are_emptied: bool
+) -> None:
+    """Refuses names of tables that the pipeline's files do not define. Where they do not tell all, it refuses to empty
+    those that its last update did not know, and to update them it leaves to the service with a word."""
+    from connector_lib.deploy.verification import datasets_of_last_update, known_tables
     from connector_lib.project.pipeline import load_pipeline_folder
 
     if not names:
@@ -245,7 +254,7 @@ def _check_tables(workspace: Workspace, pipeline: WatchedPipeline, names: tuple[
         if not known or _plain(name) in wanted:
             continue
         hint = f"{did_you_mean(name, known)}tables: {', '.join(known)}"
-        if whole:
+        if whole or (are_emptied and datasets_of_last_update(workspace, pipeline)):
             raise UsageError(f"the pipeline {pipeline.argument} has no table '{name}'", hint=hint)
         say(f"note: the last update knew of no table '{name}'; {hint}")
 

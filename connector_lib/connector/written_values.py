@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ import yaml
 
 from connector_lib.errors import ConfigurationError
 
-__all__ = ["option_text", "read_mapping"]
+__all__ = ["option_text", "place_of_key", "read_mapping"]
 
 _RESOLVED: Final[tuple[tuple[str, re.Pattern[str], list[str]], ...]] = (
     ("tag:yaml.org,2002:null", re.compile(r"~|null|Null|NULL|"), ["~", "n", "N", ""]),
@@ -72,6 +72,27 @@ def option_text(value: Any) -> str | None:
     if isinstance(value, Decimal):
         return str(value)
     return json.dumps(value, ensure_ascii=False, default=_plain_number)
+
+
+def place_of_key(file: Path, keys: Sequence[str | int]) -> str:
+    """Where in a YAML file the key stands that ``keys`` lead to, the numbers of lists among them, as
+    ``" line 3, column 5"``; where it is not there, the last of ``keys`` that is. Empty where none is, and for JSON."""
+    if file.suffix.lower() == ".json":
+        return ""
+    node = yaml.compose(file.read_text(encoding="utf-8-sig"), Loader=_Loader)
+    found = None
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            entry = next((it for it in node.value if getattr(it[0], "value", None) == str(key)), None)
+            if entry is None:
+                break
+            found, node = entry[0].start_mark, entry[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            found = node.start_mark
+        else:
+            break
+    return _place(found)
 
 
 class _DuplicateKeyError(ValueError):

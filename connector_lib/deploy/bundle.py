@@ -24,6 +24,7 @@ from connector_lib.deploy.bundle_fields import check_bundle, check_resources
 from connector_lib.deploy.bundle_text import BundleText, ConnectionNeeded, bundle_yaml, job_yaml, pipeline_yaml, readme
 from connector_lib.deploy.pipeline_files import files_to_deploy
 from connector_lib.deploy.pipeline_settings import pipeline_settings
+from connector_lib.deploy.secret_check import refuse_secrets
 from connector_lib.deploy.volume_files import DEFAULT_VOLUME, VolumeName
 from connector_lib.errors import ConfigurationError, UsageError
 from connector_lib.project.deployment import Deployment, deployment_targets, developer_suffix, load_deployment
@@ -86,8 +87,8 @@ def build_bundle(folder: PipelineFolder, options: BundleOptions = BundleOptions(
     Its targets are ``dev`` and ``prod``, and the others of ``deploy.yml``. In ``dev`` the schema ends with the name of
     whoever deploys, unless the target says which one it is.
 
-    Raises ConfigurationError where a setting is missing, or cannot be in a bundle; UsageError for a version or Volume
-    that is none.
+    Raises ConfigurationError where a setting is missing, holds a secret, or cannot be in a bundle; UsageError for a
+    version or Volume that is none.
     """
     key = _resource_key(folder.name)
     targets = [_target(folder, name, key, options) for name in _target_names(folder)]
@@ -111,7 +112,8 @@ def build_bundle(folder: PipelineFolder, options: BundleOptions = BundleOptions(
         f"resources/{key}.pipeline.yml": pipeline_yaml(content),
         f"resources/{key}.job.yml": job_yaml(content),
     }
-    sources = {f"src/{key}/{path}": text for path, text in files_to_deploy(folder).items()}
+    uploaded = files_to_deploy(folder, targets[0].deployment.upload_anyway)
+    sources = {f"src/{key}/{path}": text for path, text in uploaded.items()}
     said = {
         target.name: {"catalog": target.settings["catalog"], "schema": target.schema, "wheel": target.wheel}
         for target in targets
@@ -136,11 +138,18 @@ def _target(folder: PipelineFolder, name: str, key: str, options: BundleOptions)
     wheel_folder, version = _wheel(deployment, options)
     settings = pipeline_settings(folder, deployment, _WHEEL, workspace_folder=f"../src/{key}")
     _refuse_references({**settings, "environment": {}}, deployment)
+    refuse_secrets(_readable(settings, deployment), f"{deployment.file}: the setting")
     schema = settings["schema"]
     if name == _DEV and _has_schema_of_all_targets(folder, named, options):
         # Two pipelines cannot keep the same tables.
         schema = f"{schema}_dev_{_USER}"
     return _Target(name, deployment, settings, schema, wheel_folder, version)
+
+
+def _readable(settings: Mapping[str, Any], deployment: Deployment) -> dict[str, Any]:
+    """What of a target is written into the bundle."""
+    principals = [entry.principal for entry in deployment.permissions]
+    return {**settings, "permissions": principals, "workspace_folder": deployment.workspace_folder}
 
 
 def _has_schema_of_all_targets(folder: PipelineFolder, target: str | None, options: BundleOptions) -> bool:
@@ -268,6 +277,7 @@ def _bundle(
     }
 
 
+_HOME_OF_DEPLOYER: Final = "/Workspace/Users/${workspace.current_user.userName}"
 _DESCRIPTIONS: Final = {
     "configuration": "Settings of the pipeline",
     "failure_recipients": "Who is told by mail when a run of the job fails",
@@ -308,13 +318,17 @@ def _value_of_variable(value: Any) -> Any:
 
 
 def _root_path(deployment: Deployment) -> str:
-    """One folder for the target, whoever deploys it: with a folder of each user's own there would be several copies."""
+    """The folder of the target: the one that ``deploy.yml`` names, of the principal that runs it, or of who deploys it.
+
+    Not below ``/Workspace/Shared`` unasked: all may write there, and ``bundle validate`` warns of it where ``users``
+    may not manage all of the bundle (https://github.com/databricks/cli/pull/1821).
+    """
     if deployment.workspace_folder is not None and "{user}" not in deployment.workspace_folder:
         above = deployment.folder_of("")
     elif deployment.run_as:
         above = f"/Workspace/Users/{next(iter(deployment.run_as.values()))}"
     else:
-        above = "/Workspace/Shared"
+        above = _HOME_OF_DEPLOYER
     return f"{above}/.bundle/${{bundle.name}}/${{bundle.target}}"
 
 

@@ -20,7 +20,11 @@ _TARGET_COMMENTS: Final = {
     "production": "One copy for everybody, below 'root_path'. 'bundle validate' refuses what belongs into development.",
 }
 _SHARED_COMMENT: Final = (
-    "# Everybody in the workspace may write to /Workspace/Shared: better a folder of a service principal's own."
+    "# Everybody in the workspace may write to /Workspace/Shared, of which 'bundle validate' warns: better a folder of"
+    " a service principal's own."
+)
+_HOME_COMMENT: Final = (
+    "# The home of who deploys: let it be one and the same, best a service principal, or name its folder."
 )
 
 
@@ -216,6 +220,8 @@ def _target(name: str, target: Mapping[str, Any]) -> str:
     body = _yaml({name: dict(target)})
     if root_path.startswith("/Workspace/Shared/"):
         body = body.replace("    root_path:", f"    {_SHARED_COMMENT}\n    root_path:", 1)
+    elif "${workspace.current_user.userName}" in root_path:
+        body = body.replace("    root_path:", f"    {_HOME_COMMENT}\n    root_path:", 1)
     return f"# {_TARGET_COMMENTS[target['mode']]}\n{body}"
 
 

@@ -7,6 +7,7 @@ its permissions, files that are no longer needed, and the record of what is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from connector_lib.deploy.deployment_record import DeploymentRecord
 from connector_lib.deploy.pipelines import (
@@ -15,8 +16,10 @@ from connector_lib.deploy.pipelines import (
     delete_pipeline,
     grant_permissions,
     replace_settings,
+    require_creatable,
 )
 from connector_lib.deploy.plan import DeployPlan
+from connector_lib.deploy.refresh_state import refreshes
 from connector_lib.deploy.releases import publish_wheel
 from connector_lib.deploy.updates import list_updates
 from connector_lib.deploy.volume_files import VolumeName
@@ -24,7 +27,7 @@ from connector_lib.deploy.workspace import Workspace
 from connector_lib.deploy.workspace_files import remove_files, upload_files, write_record
 from connector_lib.errors import WorkspaceError
 
-__all__ = ["carry_out", "note_refresh", "running_refresh"]
+__all__ = ["carry_out", "note_refresh", "note_refreshed", "running_refresh"]
 
 
 def carry_out(workspace: Workspace, plan: DeployPlan, *, say: Callable[[str], None]) -> DeployedPipeline:
@@ -32,6 +35,9 @@ def carry_out(workspace: Workspace, plan: DeployPlan, *, say: Callable[[str], No
 
     Raises WorkspaceError; what was done until then stays, and the same command goes on from there.
     """
+    if plan.action == "recreate":
+        # What is refused now is refused before the pipeline that is there, and its tables, are gone.
+        require_creatable(workspace, plan.settings)
     if plan.dev_wheel is not None:
         volume = VolumeName.parse(".".join(plan.wheel.split("/")[2:5]))
         publish_wheel(workspace, plan.dev_wheel, volume, create=False, latest=False, say=say)
@@ -54,8 +60,16 @@ def carry_out(workspace: Workspace, plan: DeployPlan, *, say: Callable[[str], No
     return pipeline
 
 
-def note_refresh(workspace: Workspace, plan: DeployPlan) -> None:
-    """Notes that the tables of ``plan.refresh`` are being kept in their new way: an update for it is on its way."""
+def note_refresh(workspace: Workspace, plan: DeployPlan, update_id: str) -> None:
+    """Notes that the update reads the tables of ``plan.refresh`` anew; they count as kept in their new way once it is
+    COMPLETED."""
+    kinds = plan.record_after_refresh.scd_types
+    record = replace(plan.record, refresh_update=update_id, refreshing={table: kinds[table] for table in plan.refresh})
+    write_record(workspace, plan.folder, record, plan.deployed.folders | {""})
+
+
+def note_refreshed(workspace: Workspace, plan: DeployPlan) -> None:
+    """Notes that the tables of ``plan.refresh`` are kept in their new way: the update for it is COMPLETED."""
     write_record(workspace, plan.folder, plan.record_after_refresh, plan.deployed.folders | {""})
 
 
@@ -67,8 +81,7 @@ def running_refresh(workspace: Workspace, plan: DeployPlan, pipeline_id: str) ->
     newest = next(iter(list_updates(workspace, pipeline_id, limit=1)), None)
     if newest is None or not newest.is_active:
         return None
-    covered = newest.full_refresh if isinstance(newest.full_refresh, tuple) else ()
-    return newest.id if newest.full_refresh is True or set(plan.refresh) <= set(covered) else None
+    return newest.id if refreshes(newest, plan.refresh) else None
 
 
 def _announce(workspace: Workspace, plan: DeployPlan) -> DeploymentRecord | None:

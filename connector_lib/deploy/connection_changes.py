@@ -17,7 +17,15 @@ from connector_lib.deploy.connector_spec import SourceTerms
 from connector_lib.deploy.workspace import Workspace
 from connector_lib.errors import OptionError, WorkspaceError
 
-__all__ = ["ConnectionUpdate", "OptionChange", "check_is_ours", "differences", "filled_up", "plan_update"]
+__all__ = [
+    "ConnectionUpdate",
+    "OptionChange",
+    "check_is_ours",
+    "differences",
+    "filled_up",
+    "plan_update",
+    "secrets_to_give",
+]
 
 Change: TypeAlias = Literal["set", "set anew", "changed", "kept", "removed"]
 
@@ -85,6 +93,11 @@ def _shown(connection: WorkspaceConnection, terms: SourceTerms) -> dict[str, str
         for name, value in connection.options.items()
         if name not in _PLATFORM and not terms.is_secret(name) and not _MASK.fullmatch(value)
     }
+
+
+def secrets_to_give(connection: WorkspaceConnection, terms: SourceTerms) -> tuple[str, ...]:
+    """The secrets that an update of ``connection`` has to be given again, since the workspace shows none."""
+    return tuple(_forgotten(connection, terms, _shown(connection, terms)))
 
 
 def plan_update(connection: WorkspaceConnection, terms: SourceTerms, given: Mapping[str, str]) -> ConnectionUpdate:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from connector_lib.errors import WorkspaceError
@@ -23,13 +23,18 @@ _FORMAT: Final = 1
 class DeploymentRecord:
     """``pipeline`` is the name of the pipeline whose files these are; ``files`` has the SHA-256 that each file may have
     by its path; ``settings`` are the keys, dotted, that ``deploy.yml`` and ``spark-pipeline.yml`` spoke about;
-    ``scd_types`` how the tables that are there are kept.
+    ``scd_types`` how the tables that are there are kept. ``target`` is that of ``deploy.yml``, empty where there was
+    none, None where nobody noted it. ``refresh_update`` is the id of an update that was started to read the tables of
+    ``refreshing`` anew, with how they are kept once it is COMPLETED.
     """
 
     pipeline: str
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: tuple[str, ...] = ()
     scd_types: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    refresh_update: str = ""
+    refreshing: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, content: bytes, where: str) -> DeploymentRecord:
@@ -46,6 +51,9 @@ class DeploymentRecord:
                 files={path: tuple(hashes) for path, hashes in document["files"].items()},
                 settings=tuple(sorted(document["settings"])),
                 scd_types=dict(document["scd_types"]),
+                target=document.get("target"),
+                refresh_update=str(document.get("refresh_update", "")),
+                refreshing=dict(document.get("refreshing", {})),
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise WorkspaceError(
@@ -63,18 +71,23 @@ class DeploymentRecord:
             "settings": sorted(self.settings),
             "scd_types": dict(sorted(self.scd_types.items())),
         }
+        if self.target is not None:
+            document["target"] = self.target
+        if self.refresh_update:
+            document["refresh_update"] = self.refresh_update
+            document["refreshing"] = dict(sorted(self.refreshing.items()))
         return f"{json.dumps(document, indent=2)}\n".encode()
 
     def before(self, after: DeploymentRecord) -> DeploymentRecord:
         """What holds while a deployment is under way from this record to ``after``: the files and settings of both,
-        and how the tables are still kept."""
+        and the name and the tables as they still are."""
         files = {
             path: tuple(dict.fromkeys((*self.files.get(path, ()), *after.files.get(path, ()))))
             for path in {**self.files, **after.files}
         }
-        return DeploymentRecord(
-            pipeline=after.pipeline,
+        return replace(
+            self,
             files=files,
             settings=tuple(sorted({*self.settings, *after.settings})),
-            scd_types=self.scd_types,
+            target=after.target,
         )

@@ -45,7 +45,8 @@ def effective_privileges(workspace: Workspace, kind: str, name: str, principal: 
     if kind not in get_args(SecurableKind):
         raise ValueError(f"'{kind}' is no kind of securable")
     full_name, owner = _name_and_owner(workspace, kind, name)
-    principals = {principal, _EVERYBODY, *_groups(workspace, principal)}
+    groups = workspace.groups if principal == workspace.user else ()
+    principals = {principal, _EVERYBODY, *groups}
     found = {ALL_PRIVILEGES, "MANAGE"} if owner in principals else set[str]()
     for assignment in _assignments(workspace, kind, full_name, principal):
         if assignment.principal in principals:
@@ -87,14 +88,6 @@ def _name_and_owner(workspace: Workspace, kind: str, name: str) -> tuple[str, st
         if error.status != 403:
             raise
         return name, None
-
-
-def _groups(workspace: Workspace, principal: str) -> list[str]:
-    if principal != workspace.user:
-        return []
-    with workspace.asking("see which groups the login belongs to"):
-        groups = workspace.client.current_user.me().groups or []
-    return [group.display for group in groups if group.display]
 
 
 def _assignments(workspace: Workspace, kind: str, name: str, principal: str) -> Iterator[EffectivePrivilegeAssignment]:

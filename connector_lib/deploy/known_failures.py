@@ -6,8 +6,11 @@ special ones stand before general ones. Names that a pattern takes out of a mess
 besides them ``{pipeline}`` (what a command takes for this pipeline), ``{folder}`` (its folder), ``{option}`` (what
 brings a command to it: target and profile) and ``{profile}`` (the profile alone).
 
-Sources: Databricks, "Error conditions" (https://docs.databricks.com/aws/en/error-messages/error-classes), and what
-Spark 4.3, Delta Lake 4 and pip print.
+A full refresh takes what the source no longer has, and with it the history of a table of SCD type 2. It is advised
+only where the error's own words leave nothing else than to start from scratch or to undo a change, and says so.
+
+Sources: Databricks, "Error conditions" (https://docs.databricks.com/aws/en/error-messages/error-classes); the messages
+of Spark 4.3 (``error-conditions.json``) and of Delta Lake 4 (``delta-error-classes.json``); what pip prints.
 """
 
 from __future__ import annotations
@@ -81,8 +84,14 @@ def _filled(known: KnownFailure, found: re.Match[str], about: Mapping[str, str])
 
 _NAME: Final = r"['\"`]*(?P<{0}>[\w$-]+(?:`?\.`?[\w$-]+)*)['\"`]*"
 _DEPLOY: Final = "'connector-lib deploy {folder}{option}'"
-_FULL_REFRESH: Final = "'connector-lib start {pipeline} --full-refresh TABLE{option}' reads it again from the start"
-_GRANTS: Final = "'connector-lib grants' prints what a pipeline needs to run"
+_LOSES: Final = "loses what the source no longer has, such as the history of an SCD type 2 table"
+_FULL_REFRESH: Final = (
+    "'connector-lib start {pipeline} --full-refresh TABLE{option}' reads the table again from the start, and " + _LOSES
+)
+_GRANTS: Final = (
+    "'connector-lib grants --role pipeline --principal <who> --schema <catalog.schema>' prints what a pipeline needs to"
+    " run"
+)
 _CONNECTIONS: Final = (
     "'connector-lib connection list{profile}' lists those that are; 'connector-lib connection create NAME --source S"
     "{profile}' makes one; its name stands in ingest.yml"
@@ -137,8 +146,8 @@ KNOWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
         r"(?:No such file or directory: |Requirement |Could not find file |Invalid requirement: )['\"]?"
         r"(?P<wheel>/Volumes/[\w./-]+\.whl)",
         "the wheel {wheel} is not there, or who the pipeline runs as may not read it",
-        "'connector-lib releases{profile}' lists the versions that are there; 'connector-lib grants' prints the right"
-        f" to read the Volume; {_DEPLOY} pins another version",
+        "'connector-lib releases{profile}' lists the versions that are there; 'connector-lib grants --principal <who>'"
+        f" prints the right to read the Volume; {_DEPLOY} pins another version",
     ),
     _known(
         "packages not installed",
@@ -197,9 +206,16 @@ KNOWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
     ),
     _known(
         "option not allowed",
-        r"(?i:externalOptionsAllowList|allow-?list)",
+        r"(?i:externalOptionsAllowList)",
         "the connection does not let the pipeline give one of its options",
-        "'connector-lib connection update NAME{profile}' writes the list of the options that the source takes",
+        "'connector-lib connection update NAME --prompt <secret>{profile}' writes the list of the options that the"
+        " source takes; a workspace shows no secrets, so each that the connection has is given again",
+    ),
+    _known(
+        "artifact not allowed",
+        r"(?i:artifact allow-?list)",
+        "the metastore lets compute load only the files that its list of allowed artifacts names",
+        "somebody with MANAGE ALLOWLIST on the metastore adds the path; or set 'serverless: true' in deploy.yml",
     ),
     _known(
         "storage not readable",
@@ -212,7 +228,7 @@ KNOWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
         "permission",
         r"PERMISSION_DENIED|INSUFFICIENT_PERMISSIONS|INSUFFICIENT_PRIVILEGES|Insufficient privileges",
         "who the pipeline runs as lacks a right",
-        f"{_GRANTS}: --apply gives it",
+        f"{_GRANTS}, and --apply --warehouse ID runs it",
     ),
     _known(
         "expectation broken",
@@ -264,27 +280,56 @@ KNOWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
         "source rows changed",
         r"DELTA_SOURCE_TABLE_IGNORE_CHANGES|DELTA_SOURCE_IGNORE_DELETE|Detected (?:a data update|deleted data)",
         "rows of a table that is read as a stream were changed or deleted",
-        f"{_FULL_REFRESH}; or make the table that reads it a materialized view",
+        "make the table that reads it a materialized view; or read it with the option 'skipChangeCommits' where such"
+        f" changes may be left out; or, last, {_FULL_REFRESH}",
+    ),
+    _known(
+        "schema changed",
+        r"DELTA_SCHEMA_CHANGED(?:_WITH_\w+)?(?!\w)|DELTA_SCHEMA_CHANGED?_SINCE_ANALYSIS"
+        r"|DELTA_STREAMING_METADATA_EVOLUTION",
+        "the schema of a table changed while it was read; the next update goes on with the new one",
+        "start the pipeline again: 'connector-lib start {pipeline}{option}'; where this error comes each time, undo the"
+        " change in the table that is read",
+        passes=True,
+    ),
+    _known(
+        "schema change to confirm",
+        r"DELTA_STREAMING_CANNOT_CONTINUE_PROCESSING_POST_SCHEMA_EVOLUTION",
+        "columns of a table that is read were renamed, dropped or given another type; the stream waits for a word to go"
+        " on",
+        "'connector-lib logs {pipeline} --verbose{option}' shows the settings that let it go on: write one under"
+        f" 'configuration' in deploy.yml, then {_DEPLOY}",
+    ),
+    _known(
+        "schema tracking",
+        r"DELTA_STREAMING_SCHEMA_LOCATION_\w+"
+        r"|DELTA_STREAMING_SCHEMA_LOG_(?:DESERIALIZE|PARSE|INCOMPATIBLE_DELTA_TABLE|INCOMPATIBLE_PARTITION)\w*",
+        "the 'schemaTrackingLocation' of a stream is damaged, or of another stream",
+        f"give that stream another 'schemaTrackingLocation' in the pipeline's file, then {_DEPLOY}",
     ),
     _known(
         "full refresh needed",
-        r"DELTA_STREAMING_\w+|DELTA_SCHEMA_CHANGED\w*|DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE"
-        r"|STATE_STORE_\w*(?:SCHEMA|COMPATIB)\w*|STREAMING_(?:CHECKPOINT|SOURCE|STATEFUL)\w*|CHECKPOINT_\w*MISMATCH\w*",
+        r"DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE\w*|DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE"
+        r"|STATE_STORE_(?:KEY|VALUE)_(?:SCHEMA_NOT_COMPATIBLE|ROW_FORMAT_VALIDATION_FAILURE)"
+        r"|STATE_STORE_COLUMN_FAMILY_SCHEMA_INCOMPATIBLE"
+        r"|STATE_STORE_INVALID_(?:VALUE_SCHEMA_EVOLUTION|VARIABLE_TYPE_CHANGE|CONFIG_AFTER_RESTART)"
+        r"|STREAMING_STATEFUL_OPERATOR_(?:NOT_MATCH_IN_STATE_METADATA|MISSING_STATE_DIRECTORY)"
+        r"|STREAMING_CHECKPOINT_MISSING_METADATA_FILE",
         "a stream cannot go on from where it was: its source or its query has changed",
-        _FULL_REFRESH,
+        f"undo the change in the pipeline's file or in the table that is read; or, last, {_FULL_REFRESH}",
     ),
     _known(
         "schema mismatch",
         r"DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_MISMATCH|DELTA_MERGE_\w*TYPE\w*|CANNOT_MERGE_\w+"
         r"|INCOMPATIBLE_(?:DATA|SCHEMA|COLUMN)\w*|(?i:schema mismatch)|Failed to merge (?:incompatible|fields)",
         "what is written has other columns or types than the table that is there",
-        _FULL_REFRESH,
+        f"cast the columns in the pipeline's file to what the table has; or, last, {_FULL_REFRESH}",
     ),
     _known(
         "column not found",
         r"UNRESOLVED_COLUMN[\w.]*\][^`\n]*`(?P<column>[\w.`$-]+)`",
         "there is no column `{column}` in what the query reads",
-        "correct the name in the file; where the source has renamed it, the table needs a full refresh",
+        "correct the name in the file",
     ),
     _known(
         "table not found",
@@ -327,7 +372,8 @@ KNOWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
     ),
     _known(
         "no machines",
-        r"INSUFFICIENT_(?:INSTANCE_)?CAPACITY|InsufficientInstanceCapacity|STOCKOUT|RESOURCE_EXHAUSTED"
+        r"INSUFFICIENT_(?:INSTANCE_)?CAPACITY|InsufficientInstanceCapacity|STOCKOUT|ZONE_RESOURCE_POOL_EXHAUSTED"
+        r"|(?i:cluster|launch|instance)[^\n]{0,200}(?<!\w)RESOURCE_EXHAUSTED"
         r"|CLOUD_PROVIDER_(?:LAUNCH_FAILURE|RESOURCE\w*)|SkuNotAvailable|AllocationFailed",
         "the cloud had no machine of the kind that the pipeline asks for",
         "try again later: 'connector-lib start {pipeline}{option}'; or set 'serverless: true' in deploy.yml",
@@ -358,7 +404,7 @@ KNOWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
     _known(
         "limit of an API",
         r"(?i:http|status|code|error)\W{0,9}429\b|TooManyRequests|Too Many Requests"
-        r"|REQUEST_LIMIT_EXCEEDED|(?i:rate limit)",
+        r"|REQUEST_LIMIT_EXCEEDED|(?i:rate[ -]limit(?:ed\b| (?:(?:was|is|has been) )?(?:exceeded|reached)))",
         "an API answered 429: its limit is reached",
         "try again later: 'connector-lib start {pipeline}{option}'; set a pace below the limit in the options of the"
         " connection",
@@ -408,7 +454,8 @@ OWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
         "login to an API",
         r"^ApiError: .*?: 401\b",
         "",
-        "'connector-lib connection update NAME{profile}' takes the new secret from a file, a variable or a prompt",
+        "'connector-lib connection update NAME --prompt <secret>{profile}' asks for the new secret; --options takes it"
+        " from a file",
     ),
     _known("right at an API", r"^ApiError: .*?: 403\b", "", ""),
     _known("API down", r"^ApiError: .*?: 5\d\d\b", "", "", passes=True),
@@ -425,14 +472,15 @@ OWN_FAILURES: Final[tuple[KnownFailure, ...]] = (
         "offset",
         r"^OffsetError: ",
         "",
-        "'connector-lib start {pipeline} --full-refresh TABLE{option}' reads the table again from its start",
+        _FULL_REFRESH,
     ),
     _known("unknown table", r"^UnknownTableError: ", "", f"correct 'source_table' in ingest.yml, then {_DEPLOY}"),
     _known(
         "conversion",
         r"^ConversionError: ",
         "",
-        "the source has changed a type: a newer wheel may know it; the table then needs a full refresh",
+        "the source has changed a type: a newer wheel may know it; the table then needs a full refresh, which"
+        f" {_LOSES}",
     ),
     _known("contract", r"^ContractError: ", "", "the connector has a fault: tell its author"),
     _known("broker", r"^BrokerError: ", "", ""),

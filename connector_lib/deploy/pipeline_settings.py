@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
+from pathlib import PurePosixPath
 from typing import Any, Final, TypeAlias
 
 from connector_lib.errors import ConfigurationError, did_you_mean
@@ -44,7 +45,7 @@ def pipeline_settings(
     as good as absent, and left out.
 
     Raises ConfigurationError for a field under ``settings`` of ``deploy.yml`` that the API does not have, or that is
-    made by other keys, and where there is no catalog or schema.
+    made by other keys, where there is no catalog or schema, and for transformation files outside of the folder.
     """
     _require_destination(deployment)
     _require_settings_of_their_own(deployment)
@@ -118,6 +119,13 @@ def _require_settings_of_their_own(deployment: Deployment) -> None:
 
 
 def _libraries(folder: PipelineFolder, deployment: Deployment, wheel: str, workspace_folder: str) -> list[Any]:
+    for pattern in folder.libraries:
+        if ".." in PurePosixPath(pattern).parts:
+            raise ConfigurationError(
+                f"{folder.spec_file}: '{pattern}' under 'libraries' leaves the pipeline folder, and only what is in it"
+                " is deployed",
+                hint=f"move these files into {folder.root}; modules that several pipelines need belong into a wheel",
+            )
     globs = [{"glob": {"include": f"{workspace_folder.rstrip('/')}/{pattern}"}} for pattern in folder.libraries]
     if not deployment.as_library:
         return globs

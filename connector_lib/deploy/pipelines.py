@@ -7,12 +7,14 @@ of one setting replaces all (Pipelines API, "Edit a pipeline"), so what they dro
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from connector_lib.deploy.watched_pipeline import target_option
 from connector_lib.deploy.workspace import Workspace
 from connector_lib.errors import WorkspaceError, did_you_mean
 from connector_lib.project.deployment import DEPLOY_FILE, Permission, load_deployment
@@ -29,6 +31,7 @@ __all__ = [
     "held_permissions",
     "is_pipeline_folder",
     "replace_settings",
+    "require_creatable",
 ]
 
 _API: Final = "/api/2.0/pipelines"
@@ -79,7 +82,7 @@ def find_pipeline(
     if found is None:
         raise WorkspaceError(
             f"{workspace.host}: there is no pipeline '{name}' that {workspace.user} may see",
-            hint=_how_to_find(workspace, given, name),
+            hint=_how_to_find(workspace, given, name, target_option(target, dev)),
             status=404,
         )
     return found
@@ -152,6 +155,15 @@ def create_pipeline(workspace: Workspace, settings: Mapping[str, Any]) -> Deploy
     return get_pipeline(workspace, answer["pipeline_id"])
 
 
+def require_creatable(workspace: Workspace, settings: Mapping[str, Any]) -> None:
+    """Raises WorkspaceError where the service would refuse to make a pipeline with ``settings``; makes none. That the
+    name is taken is no reason."""
+    name = settings["name"]
+    body = {**settings, "allow_duplicate_names": True, "dry_run": True}
+    with workspace.asking(f"see whether the pipeline '{name}' can be created"):
+        workspace.client.api_client.do("POST", _API, body=body)
+
+
 def replace_settings(workspace: Workspace, pipeline: DeployedPipeline, settings: Mapping[str, Any]) -> DeployedPipeline:
     """Gives ``pipeline`` these settings in place of all it has; gives it as it is then.
 
@@ -190,9 +202,9 @@ def delete_pipeline(workspace: Workspace, pipeline: DeployedPipeline) -> None:
             raise
 
 
-def held_permissions(workspace: Workspace, pipeline: DeployedPipeline) -> list[Permission]:
-    """Who may do what with the pipeline, inherited permissions too. Raises WorkspaceError, status 403, where the user
-    may not manage it."""
+def held_permissions(workspace: Workspace, pipeline: DeployedPipeline, *, inherited: bool = True) -> list[Permission]:
+    """Who may do what with the pipeline, but for ``inherited=False`` inherited permissions too. Raises WorkspaceError,
+    status 403, where the user may not manage it."""
     with workspace.asking(f"read the permissions of the pipeline '{pipeline.name}'"):
         answer: Any = workspace.client.api_client.do("GET", f"/api/2.0/permissions/pipelines/{pipeline.id}")
     return [
@@ -201,6 +213,7 @@ def held_permissions(workspace: Workspace, pipeline: DeployedPipeline) -> list[P
         for kind in ("user_name", "group_name", "service_principal_name")
         if kind in entry
         for level in entry.get("all_permissions", [])
+        if inherited or not level.get("inherited")
     ]
 
 
@@ -218,13 +231,15 @@ def _name_of_folder(workspace: Workspace, path: Path, target: str | None, dev: b
     return load_deployment(folder, target, developer=workspace.user if dev else None).name
 
 
-def _how_to_find(workspace: Workspace, given: str, name: str) -> str:
+def _how_to_find(workspace: Workspace, given: str, name: str, option: str) -> str:
     with workspace.asking("list pipelines"):
         listed = workspace.client.pipelines.list_pipelines(max_results=100)
         names = sorted({it.name for it in islice(listed, _MOST_NAMES) if it.name})
     start = f"{did_you_mean(name, names)}pipelines there: {', '.join(names[:10]) or 'none'}"
     more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    deploy = f"; 'connector-lib deploy {given}{workspace.option}' makes it" if given != name else ""
+    deploy = (
+        f"; 'connector-lib deploy {shlex.quote(given)}{option}{workspace.option}' makes it" if given != name else ""
+    )
     return start + more + deploy
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
+from connector_lib.deploy.confirmations import to_confirm
 from connector_lib.deploy.deployment_record import DeploymentRecord
 from connector_lib.deploy.install_lines import check_extras
-from connector_lib.deploy.pipeline_files import files_to_deploy, refuse_secrets
+from connector_lib.deploy.permission_changes import permissions_to_grant
+from connector_lib.deploy.pipeline_files import FileLeftOut, files_left_out, files_to_deploy
 from connector_lib.deploy.pipeline_settings import pipeline_settings
-from connector_lib.deploy.pipelines import DeployedPipeline, find_named_pipeline, held_permissions
+from connector_lib.deploy.pipelines import DeployedPipeline, find_named_pipeline
 from connector_lib.deploy.preflight import Missing, Needs, find_missing
+from connector_lib.deploy.refresh_state import refresh_state
 from connector_lib.deploy.releases import path_of, resolve_wheel
+from connector_lib.deploy.same_files import pipelines_of_same_files
+from connector_lib.deploy.secret_check import refuse_secrets
 from connector_lib.deploy.settings_changes import (
     SettingChange,
+    dropped_entries,
     kept_settings,
     merge_settings,
     setting_changes,
     setting_keys,
+    settings_for_new,
 )
 from connector_lib.deploy.volume_files import VolumeName
 from connector_lib.deploy.wheel import Wheel
@@ -36,8 +42,16 @@ from connector_lib.errors import ConfigurationError, ReleaseError, WorkspaceErro
 from connector_lib.project.deployment import DEPLOY_FILE, Deployment, Permission
 from connector_lib.project.ingest_specs import ingest_specs, scd_types
 from connector_lib.project.pipeline import PipelineFolder
+from connector_lib.project.transformation_rules import defined_datasets
 
-__all__ = ["DeployPlan", "DeployRequest", "current_settings", "make_plan", "require_own_pipeline", "require_ready"]
+__all__ = [
+    "DeployPlan",
+    "DeployRequest",
+    "current_settings",
+    "make_plan",
+    "require_own_pipeline",
+    "require_ready",
+]
 
 _IN_VOLUME: Final = re.compile(r"/Volumes/([^/]+)/([^/]+)/([^/]+)/.+")
 _REQUIRED_SETTING: Final = re.compile(r"""\brequired_setting\(\s*["']([^"']+)["']""")
@@ -46,13 +60,15 @@ _REQUIRED_SETTING: Final = re.compile(r"""\brequired_setting\(\s*["']([^"']+)["'
 @dataclass(frozen=True, slots=True)
 class DeployRequest:
     """What is asked for. ``declared`` is the deployment as the files alone say it, without the command line;
-    ``dev_wheel`` a wheel that will be published first, None: the one that ``deployment`` names."""
+    ``dev_wheel`` a wheel that will be published first, None: the one that ``deployment`` names. With ``skip_preflight``
+    what seems to be missing in the workspace is told, and blocks nothing."""
 
     folder: PipelineFolder
     deployment: Deployment
     declared: Deployment
     dev_wheel: Wheel | None = None
     recreate: bool = False
+    skip_preflight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +77,9 @@ class DeployPlan:
 
     ``settings`` are sent whole; ``changes`` is what differs in them, ``kept`` what somebody set in the workspace and
     stays. ``contents`` are the bytes of all files. ``refresh`` are tables that have to be refreshed in full; ``record``
-    is what is noted in the workspace, and ``record_after_refresh`` once that is on its way. ``missing`` has to be
-    mended first, but for what does not block.
+    is what is noted in the workspace, and ``record_after_refresh`` once that is done. ``missing`` has to be mended
+    first, but for what does not block. ``to_confirm`` are the things that somebody has to say yes to; ``notes`` what
+    they should know.
     """
 
     name: str
@@ -84,7 +101,10 @@ class DeployPlan:
     permissions: tuple[Permission, ...]
     refresh: tuple[str, ...]
     missing: tuple[Missing, ...]
+    to_confirm: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     dev_wheel: Wheel | None = None
+    left_out: tuple[FileLeftOut, ...] = ()
 
     @property
     def blocked(self) -> tuple[Missing, ...]:
@@ -117,12 +137,15 @@ class DeployPlan:
                 "remove": list(self.files.remove),
                 "same": list(self.files.same),
                 "changed_by_hand": list(self.files.by_hand),
+                "left_out": [asdict(it) for it in self.left_out],
             },
             "settings": [asdict(change) for change in self.changes],
             "settings_kept": list(self.kept),
             "permissions": [asdict(permission) for permission in self.permissions],
             "full_refresh": list(self.refresh),
             "missing": [asdict(missing) for missing in self.missing],
+            "to_confirm": list(self.to_confirm),
+            "notes": list(self.notes),
             "changes_nothing": self.changes_nothing,
         }
 
@@ -135,7 +158,7 @@ def make_plan(workspace: Workspace, request: DeployRequest) -> DeployPlan:
     """
     folder, deployment = request.folder, request.deployment
     check_extras(deployment.extras)
-    contents = files_to_deploy(folder)
+    contents = files_to_deploy(folder, deployment.upload_anyway)
     specs = ingest_specs(folder)
     workspace_folder = deployment.folder_of(workspace.user)
     # Whatever is wrong in the files is said before the workspace is asked.
@@ -144,26 +167,37 @@ def make_plan(workspace: Workspace, request: DeployRequest) -> DeployPlan:
     if found is not None:
         require_own_pipeline(workspace, found, workspace_folder)
     deployed = read_deployed_files(workspace, workspace_folder, contents)
-    _require_own_folder(deployed, workspace_folder, deployment.name)
+    found = _of_folder(workspace, deployed, workspace_folder, deployment.name, found)
     files = compare_files(contents, deployed)
     _require_nobody_elses_files(files, workspace_folder)
     wheel, no_wheel = _wheel(workspace, request)
     wanted, declared = _settings(request, wheel or deployment.wheel, workspace_folder)
-    current = current_settings(None if request.recreate else found)
+    current = current_settings(found)
+    if request.recreate:
+        current = settings_for_new(current)
     spoken_before = deployed.record.settings if deployed.record is not None else ()
     settings = merge_settings(current, wanted, spoken_before)
     changes = tuple(setting_changes(current, settings))
     kinds = scd_types(specs)
     stays = found is not None and not request.recreate
-    refresh = _changed_kinds(kinds, deployed.record) if stays else ()
-    before = deployed.record.scd_types if deployed.record is not None else {}
+    before = _settled(workspace, found, deployed.record) if stays and deployed.record is not None else None
+    refresh = _changed_kinds(kinds, before) if before is not None else ()
     after_refresh = DeploymentRecord(
         pipeline=deployment.name,
         files={path: (sha256(content),) for path, content in contents.items()},
         settings=setting_keys(declared),
         scd_types=kinds,
+        target=deployment.target or "",
     )
-    record = replace(after_refresh, scd_types={**kinds, **{table: before[table] for table in refresh}})
+    record = after_refresh
+    if before is not None:
+        waits = [*refresh, *(table for table in before.refreshing if table in kinds)]
+        record = replace(
+            after_refresh,
+            scd_types={**kinds, **{table: before.scd_types[table] for table in waits if table in before.scd_types}},
+            refresh_update=before.refresh_update,
+            refreshing=before.refreshing,
+        )
     assert deployment.catalog is not None
     assert deployment.schema is not None
     schema = (deployment.catalog, deployment.schema)
@@ -176,8 +210,12 @@ def make_plan(workspace: Workspace, request: DeployRequest) -> DeployPlan:
         folder=workspace_folder,
         pipeline=found,
         runs_as=_runs_as(workspace, deployment, found),
+        materialized_views=_may_have_materialized_views(folder),
     )
     missing = find_missing(workspace, needs)
+    if request.skip_preflight:
+        missing = [replace(it, blocks=False) for it in missing]
+    permissions, lowered = permissions_to_grant(workspace, deployment, found, request.recreate)
     missing += _about_wheel(no_wheel, missing)
     return DeployPlan(
         name=deployment.name,
@@ -196,10 +234,17 @@ def make_plan(workspace: Workspace, request: DeployRequest) -> DeployPlan:
         record=record,
         record_after_refresh=after_refresh,
         create_schema=deployment.create_schema and not _schema_is_there(workspace, ".".join(schema)),
-        permissions=_permissions_to_add(workspace, deployment, found if stays else None),
+        permissions=permissions,
         refresh=refresh,
         missing=(*missing, *_settings_without_value(folder, settings)),
+        to_confirm=to_confirm(found, deployment, deployed.record, settings) if stays else (),
+        notes=(
+            *lowered,
+            *_dropped(current, settings, workspace_folder),
+            *(_of_same_files(workspace, deployment, workspace_folder, contents) if found is None else ()),
+        ),
         dev_wheel=request.dev_wheel,
+        left_out=files_left_out(folder),
     )
 
 
@@ -216,13 +261,60 @@ def require_own_pipeline(workspace: Workspace, pipeline: DeployedPipeline, folde
     )
 
 
-def _require_own_folder(deployed: DeployedFiles, folder: str, name: str) -> None:
-    if deployed.record is not None and deployed.record.pipeline != name:
-        raise WorkspaceError(
-            f"the workspace folder {folder} holds the files of the pipeline '{deployed.record.pipeline}',"
-            f" not of '{name}'",
-            hint="give each pipeline a 'workspace_folder' of its own",
-        )
+def _of_folder(
+    workspace: Workspace, deployed: DeployedFiles, folder: str, name: str, found: DeployedPipeline | None
+) -> DeployedPipeline | None:
+    """The pipeline whose files are in the folder: ``found``, the one called ``name``, or one that has another name yet.
+
+    Raises WorkspaceError where the files were deployed for a pipeline that is no longer there, or is another one."""
+    if deployed.record is None or deployed.record.pipeline == name:
+        return found
+    other = deployed.record.pipeline
+    named = find_named_pipeline(workspace, other)
+    is_there = named is not None and named.folder == folder
+    if is_there != (found is not None):
+        # To be renamed, or renamed by a deployment that was cut off then.
+        return named if is_there else found
+    where = "" if is_there else ", and there is no such pipeline"
+    raise WorkspaceError(
+        f"the workspace folder {folder} holds the files of the pipeline '{other}', not of '{name}'{where}",
+        hint=f"give this one a 'workspace_folder' of its own; or deploy it under that name, '--name {other}', and"
+        " rename it then",
+    )
+
+
+def _of_same_files(
+    workspace: Workspace, deployment: Deployment, folder: str, contents: Mapping[str, bytes]
+) -> list[str]:
+    """Notes about pipelines that the new one may be a new name of: only the default folder has the name in it."""
+    if deployment.workspace_folder is not None or deployment.catalog is None or deployment.schema is None:
+        return []
+    return pipelines_of_same_files(workspace, folder, contents, (deployment.catalog, deployment.schema))
+
+
+def _dropped(current: Mapping[str, Any], settings: Mapping[str, Any], folder: str) -> list[str]:
+    return [
+        f"taken out of the setting '{key}', since {DEPLOY_FILE} does not name it: {', '.join(entries)}"
+        for key, entries in dropped_entries(current, settings, folder).items()
+    ]
+
+
+def _may_have_materialized_views(folder: PipelineFolder) -> bool:
+    """False where every table is made by ``create_streaming_table``."""
+    definitions = defined_datasets(folder)
+    tables = [it for it in definitions.found if it.is_dataset and it.keeps_rows and not it.is_local]
+    return definitions.may_have_more or any(it.has_flow for it in tables)
+
+
+def _settled(workspace: Workspace, found: DeployedPipeline | None, record: DeploymentRecord) -> DeploymentRecord:
+    """The record with what became of the full refresh that it names."""
+    if not record.refresh_update or found is None:
+        return record
+    state = refresh_state(workspace, found.id, record)
+    if state == "runs":
+        return record
+    kinds = {**record.scd_types, **record.refreshing} if state == "done" else record.scd_types
+    return replace(record, scd_types=kinds, refresh_update="", refreshing={})
 
 
 def _require_nobody_elses_files(files: FileChanges, folder: str) -> None:
@@ -259,7 +351,7 @@ def _settings(request: DeployRequest, wheel: str, workspace_folder: str) -> tupl
     deployment = request.deployment
     declared = replace(request.declared, catalog=deployment.catalog, schema=deployment.schema)
     wanted = pipeline_settings(request.folder, deployment, wheel, workspace_folder=workspace_folder)
-    refuse_secrets(json.dumps(wanted, ensure_ascii=False), f"{deployment.file}: a setting of the pipeline")
+    refuse_secrets(wanted, f"{deployment.file}: the setting")
     return wanted, pipeline_settings(request.folder, declared, wheel, workspace_folder=workspace_folder)
 
 
@@ -272,8 +364,8 @@ def current_settings(pipeline: DeployedPipeline | None) -> dict[str, Any]:
     return {**pipeline.settings, **run_as}
 
 
-def _changed_kinds(kinds: Mapping[str, str], record: DeploymentRecord | None) -> tuple[str, ...]:
-    before = record.scd_types if record is not None else {}
+def _changed_kinds(kinds: Mapping[str, str], record: DeploymentRecord) -> tuple[str, ...]:
+    before = {**record.scd_types, **record.refreshing}
     return tuple(table for table, kind in kinds.items() if before.get(table, kind) != kind)
 
 
@@ -313,20 +405,6 @@ def _schema_is_there(workspace: Workspace, name: str) -> bool:
         if error.status != 403:
             raise
     return True
-
-
-def _permissions_to_add(
-    workspace: Workspace, deployment: Deployment, found: DeployedPipeline | None
-) -> tuple[Permission, ...]:
-    if found is None or not deployment.permissions:
-        return deployment.permissions
-    try:
-        held = held_permissions(workspace, found)
-    except WorkspaceError as error:
-        if error.status != 403:
-            raise
-        return deployment.permissions
-    return tuple(permission for permission in deployment.permissions if permission not in held)
 
 
 def _settings_without_value(folder: PipelineFolder, settings: Mapping[str, Any]) -> list[Missing]:

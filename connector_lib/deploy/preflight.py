@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from connector_lib.deploy.grant_statements import Grant
 from connector_lib.deploy.grants import SecurableKind, missing_privileges
@@ -19,11 +19,13 @@ from connector_lib.deploy.workspace import Workspace
 from connector_lib.errors import WorkspaceError
 from connector_lib.project.deployment import DEPLOY_FILE
 
-__all__ = ["Missing", "Needs", "find_missing", "may_manage"]
+__all__ = ["Missing", "Needs", "find_missing", "manages"]
 
 _AT_ONCE: Final = 6
 _MAY_WRITE: Final = ("CAN_EDIT", "CAN_MANAGE")
 _MAY_CHANGE: Final = ("CAN_MANAGE", "IS_OWNER")
+_ADMINS: Final = "admins"
+"""The group that may do everything; a login that belongs to it is told so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,8 @@ class Needs:
     """What a deployment is about to use.
 
     ``schema`` as ``(catalog, schema)``; ``volume`` its three names, None where the wheel lies elsewhere; ``folder`` as
-    ``/Workspace/…``; ``pipeline`` is the one that is there already; ``runs_as`` whose privileges the run needs.
+    ``/Workspace/…``; ``pipeline`` is the one that is there already; ``runs_as`` whose privileges the run needs;
+    ``materialized_views`` whether the pipeline has some, or may have.
     """
 
     schema: tuple[str, str]
@@ -52,6 +55,7 @@ class Needs:
     folder: str
     pipeline: DeployedPipeline | None
     runs_as: str
+    materialized_views: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def _checks(workspace: Workspace, needs: Needs) -> Iterator[_Check]:
     yield _Check(
         "SCHEMA",
         (catalog, schema),
-        ("USE_SCHEMA", "CREATE_TABLE", "CREATE_MATERIALIZED_VIEW"),
+        ("USE_SCHEMA", "CREATE_TABLE", *(("CREATE_MATERIALIZED_VIEW",) if needs.materialized_views else ())),
         runs_as,
         None if needs.create_schema else f"add --create-schema, or 'create_schema: true' to {DEPLOY_FILE}",
         (to_create,) if needs.create_schema else (),
@@ -117,7 +121,6 @@ def _merged(checks: Iterator[_Check]) -> list[_Check]:
 
 def _missing(workspace: Workspace, check: _Check) -> Iterator[Missing]:
     where = f"the {check.kind.lower()}{' ' if check.name else ''}{_dotted(check.name)}"
-    words = [privilege.replace("_", " ") for privilege in check.privileges]
     try:
         lacks = missing_privileges(workspace, check.kind, ".".join(check.name), check.principal, check.privileges)
     except WorkspaceError as error:
@@ -129,17 +132,18 @@ def _missing(workspace: Workspace, check: _Check) -> Iterator[Missing]:
             return
         if error.status != 403:
             raise
-        if check.principal != workspace.user:
-            yield Missing(
-                f"whether {check.principal} has {', '.join(words)} on {where} is not for {workspace.user} to see",
-                _grant(words, check),
-                blocks=False,
-            )
-            return
         # What one may not even look at, one may not use.
         lacks = list(check.privileges)
     words = [privilege.replace("_", " ") for privilege in lacks]
-    if words:
+    if words and check.principal != workspace.user:
+        # The groups of others, and grants on what one does not own, are not shown.
+        yield Missing(
+            f"{workspace.user} sees no grant of {', '.join(words)} on {where} to {check.principal}, who may have it"
+            " by a group, or where it is not shown",
+            f"if not: {_grant(words, check)}",
+            blocks=False,
+        )
+    elif words:
         yield Missing(f"{check.principal} lacks {', '.join(words)} on {where}", _grant(words, check))
 
 
@@ -177,11 +181,15 @@ def _of_folder(workspace: Workspace, folder: str) -> Iterator[Missing]:
         )
         return
     mine = _principals(workspace)
+    others: list[str] = []
     for entry in held.access_control_list or []:
         levels = {it.permission_level.value for it in entry.all_permissions or [] if it.permission_level is not None}
-        if {entry.user_name, entry.group_name, entry.service_principal_name} & mine and levels & {*_MAY_WRITE}:
+        if not levels & {*_MAY_WRITE}:
+            continue
+        if {entry.user_name, entry.group_name, entry.service_principal_name} & mine:
             return
-    yield Missing(f"{workspace.user} may not write to the workspace folder '{above}'", ask)
+        others += [entry.group_name] if entry.group_name and entry.group_name != _ADMINS else []
+    yield _unless_by_group(f"{workspace.user} may not write to the workspace folder '{above}'", ask, others)
 
 
 def _object_id(workspace: Workspace, folder: str) -> int | None:
@@ -195,16 +203,28 @@ def _object_id(workspace: Workspace, folder: str) -> int | None:
 
 
 def _of_pipeline(workspace: Workspace, pipeline: DeployedPipeline | None) -> Iterator[Missing]:
-    if pipeline is not None and not may_manage(workspace, pipeline):
-        yield Missing(
+    if pipeline is None:
+        return
+    managed = manages(workspace, pipeline)
+    if managed is not True:
+        yield _unless_by_group(
             f"{workspace.user} lacks CAN_MANAGE on the pipeline '{pipeline.name}' of {pipeline.creator}",
             f"ask {pipeline.creator} for it: Share in the pipeline's page, or 'permissions' in {DEPLOY_FILE}",
+            managed,
         )
 
 
-def may_manage(workspace: Workspace, pipeline: DeployedPipeline) -> bool:
-    """Whether the user may change and delete the pipeline."""
-    if pipeline.creator == workspace.user:
+def _unless_by_group(what: str, mend: str, groups: Sequence[str]) -> Missing:
+    """A login is told of its own groups, and not of those that they are in: another group that may is no certain no."""
+    if not groups:
+        return Missing(what, mend)
+    return Missing(f"{what}, unless by a group: {', '.join(groups)}", mend, blocks=False)
+
+
+def manages(workspace: Workspace, pipeline: DeployedPipeline) -> Literal[True] | list[str]:
+    """Whether the user may change and delete the pipeline: True, or the groups that may, and that the user may be in by
+    another group."""
+    if pipeline.creator.casefold() == workspace.user.casefold():
         return True
     try:
         held = held_permissions(workspace, pipeline)
@@ -212,9 +232,12 @@ def may_manage(workspace: Workspace, pipeline: DeployedPipeline) -> bool:
         # Who may manage it may read its permissions.
         if error.status != 403:
             raise
-        return False
+        return []
     mine = _principals(workspace)
-    return any(it.principal in mine and it.level in _MAY_CHANGE for it in held)
+    may = [it for it in held if it.level in _MAY_CHANGE]
+    if any(it.principal in mine for it in may):
+        return True
+    return [it.principal for it in may if it.kind == "group_name" and it.principal != _ADMINS]
 
 
 def _principals(workspace: Workspace) -> set[str | None]:

@@ -29,7 +29,7 @@ from connector_lib.deploy.volume_files import (
     upload_bytes,
     upload_file,
 )
-from connector_lib.deploy.wheel import PACKAGE, Wheel, read_wheel, wheel_name
+from connector_lib.deploy.wheel import DISTRIBUTION, PACKAGE, Wheel, read_wheel, wheel_name
 from connector_lib.deploy.wheel_building import where_version_is_written
 from connector_lib.deploy.workspace import Workspace
 from connector_lib.errors import ReleaseError, UsageError, WorkspaceError
@@ -185,10 +185,11 @@ def list_releases(workspace: Workspace, volume: VolumeName, also: Iterable[str] 
 def resolve_wheel(workspace: Workspace, volume: VolumeName, wanted: str) -> str:
     """The path of the wheel ``wanted``: ``@latest``, a version such as ``0.1.0``, or ``/Volumes/….whl`` as it is.
 
-    Raises UsageError where it is none of these, ReleaseError where it is not there or its upload was never finished,
-    WorkspaceError.
+    Raises UsageError where it is none of these or a wheel of another project, ReleaseError where it is not there or its
+    upload was never finished, WorkspaceError.
     """
     if wanted.startswith("/Volumes/") and wanted.endswith(".whl"):
+        _refuse_other_project(wanted)
         if file_size(workspace, wanted) is None:
             raise ReleaseError(f"{workspace.host}: there is no wheel {wanted}", hint=_publish_hint(workspace, volume))
         return wanted
@@ -207,7 +208,7 @@ def resolve_wheel(workspace: Workspace, volume: VolumeName, wanted: str) -> str:
         require_volume(workspace, volume)
         raise ReleaseError(
             f"{workspace.host}: version {version} is not in {volume}: {_there_are(workspace, volume)}",
-            hint=_publish_hint(workspace, volume),
+            hint=_other_version_hint(workspace, volume, version),
         )
     if file_size(workspace, _checksum_path(path)) is None:
         raise ReleaseError(
@@ -215,6 +216,19 @@ def resolve_wheel(workspace: Workspace, volume: VolumeName, wanted: str) -> str:
             hint=f"publish it again: {_publish_hint(workspace, volume)}",
         )
     return path
+
+
+def _refuse_other_project(path: str) -> None:
+    name = posixpath.basename(path)
+    try:
+        is_ours = parse_wheel_filename(name)[0] == DISTRIBUTION
+    except InvalidWheelFilename:
+        is_ours = False
+    if not is_ours:
+        raise UsageError(
+            f"{path} is not named as a wheel of {DISTRIBUTION}",
+            hint=f"'wheel' is one such as {wheel_name('0.1.0')}; other packages go under 'dependencies' of deploy.yml",
+        )
 
 
 def parse_version(text: str) -> Version:
@@ -336,6 +350,12 @@ def _is_version(text: str) -> bool:
 def _there_are(workspace: Workspace, volume: VolumeName) -> str:
     found = [it.version for it in list_releases(workspace, volume) if it.state == "published"]
     return f"there are {', '.join(found[:_SHOWN])}" if found else "nothing is published there"
+
+
+def _other_version_hint(workspace: Workspace, volume: VolumeName, version: str) -> str:
+    found = [it.version for it in list_releases(workspace, volume) if it.state == "published"]
+    given = f"give one of {', '.join(found[:_SHOWN])}, or " if found else ""
+    return f"{given}publish version {version} from its own sources: {_publish_hint(workspace, volume)} there"
 
 
 def _publish_hint(workspace: Workspace, volume: VolumeName) -> str:

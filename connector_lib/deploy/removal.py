@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connector_lib.deploy.deployment_record import RECORD_FILE
 from connector_lib.deploy.pipelines import DeployedPipeline, delete_pipeline
-from connector_lib.deploy.preflight import may_manage
+from connector_lib.deploy.preflight import manages
 from connector_lib.deploy.workspace import Workspace
 from connector_lib.deploy.workspace_files import read_deployed_files, remove_files, remove_folder_if_empty
 from connector_lib.errors import WorkspaceError
@@ -17,18 +17,20 @@ __all__ = ["Removal", "plan_removal", "remove"]
 @dataclass(frozen=True, slots=True)
 class Removal:
     """What is to go: ``pipeline``, None where it is gone already, and ``files`` below ``folder``. ``others`` are in the
-    folder too, and stay."""
+    folder too, and stay; ``left`` is a folder that stays with all that is in it, since nothing says that it was
+    deployed for this pipeline."""
 
     name: str
     pipeline: DeployedPipeline | None
     folder: str | None
     files: tuple[str, ...]
     others: tuple[str, ...]
+    left: str | None = None
 
 
 def plan_removal(workspace: Workspace, name: str, pipeline: DeployedPipeline | None, folder: str | None) -> Removal:
     """What would go. Raises WorkspaceError where the user may not manage the pipeline, or there is nothing to go."""
-    if pipeline is not None and not may_manage(workspace, pipeline):
+    if pipeline is not None and manages(workspace, pipeline) == []:
         raise WorkspaceError(
             f"{workspace.host}: {workspace.user} may not delete the pipeline '{pipeline.name}' of {pipeline.creator}",
             hint=f"ask {pipeline.creator} for CAN_MANAGE on it",
@@ -44,7 +46,8 @@ def plan_removal(workspace: Workspace, name: str, pipeline: DeployedPipeline | N
                 status=404,
             )
         # Its files were not deployed from here, or somebody else's are there now.
-        return Removal(name, pipeline, None, (), ())
+        is_there = deployed is not None and bool(deployed.folders)
+        return Removal(name, pipeline, None, (), (), left=folder if is_there else None)
     return Removal(name, pipeline, folder, tuple(sorted(deployed.contents)), deployed.others)
 
 

@@ -6,13 +6,22 @@ at the last deployment and no longer say is taken out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from connector_lib.project.deployment import is_secret_setting
 
-__all__ = ["SettingChange", "kept_settings", "merge_settings", "setting_changes", "setting_keys"]
+__all__ = [
+    "SettingChange",
+    "dropped_entries",
+    "kept_settings",
+    "merge_settings",
+    "setting_changes",
+    "setting_keys",
+    "settings_for_new",
+]
 
 _BY_KEY: Final = ("configuration", "tags", "environment")
 """Settings that are taken together key by key."""
@@ -22,6 +31,12 @@ _OF_THE_SERVICE: Final = (
 )
 """Keys that the service fills in itself, and that say nothing about somebody's hand."""
 _NEVER_TAKEN_OUT: Final = ("run_as", "name")
+_OF_ONE_PIPELINE: Final = frozenset(
+    {"id", "pipeline_type", "data_sampling", "storage", "parent_path", "deployment", "creator_user_name"}
+)
+"""Keys that the service answers, and that no new pipeline takes over."""
+_LISTS: Final = ("environment.dependencies", "libraries")
+_OWN_WHEEL: Final = "/connector_lib-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +96,38 @@ def setting_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
         for key in sorted({*old, *new})
         if (old.get(key) or None) != (new.get(key) or None)
     ]
+
+
+def settings_for_new(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a pipeline's settings that another one takes over that is made in its place.
+
+    >>> settings_for_new({"id": "1f0c27ab", "tags": {"team": "lab"}})
+    {'tags': {'team': 'lab'}}
+    """
+    return {key: value for key, value in settings.items() if key not in _OF_ONE_PIPELINE}
+
+
+def dropped_entries(before: Mapping[str, Any], after: Mapping[str, Any], folder: str) -> dict[str, tuple[str, ...]]:
+    """The packages and the source files that a change of settings takes out, by dotted key: not the wheel of this
+    package, nor files below ``folder``, the pipeline's own.
+
+    >>> dropped_entries({"environment": {"dependencies": ["pandas==2.2"]}}, {"environment": {"dependencies": []}}, "/W")
+    {'environment.dependencies': ('pandas==2.2',)}
+    """
+    old, new = _flat(before), _flat(after)
+    dropped = {
+        key: tuple(
+            _entry_text(entry)
+            for entry in old.get(key) or ()
+            if entry not in (new.get(key) or ()) and _OWN_WHEEL not in str(entry) and f"{folder}/" not in str(entry)
+        )
+        for key in _LISTS
+    }
+    return {key: entries for key, entries in dropped.items() if entries}
+
+
+def _entry_text(entry: Any) -> str:
+    return entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False)
 
 
 def kept_settings(current: Mapping[str, Any], wanted: Mapping[str, Any], merged: Mapping[str, Any]) -> tuple[str, ...]:

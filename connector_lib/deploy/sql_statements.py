@@ -65,14 +65,22 @@ def run_statement(
 
     api = workspace.client.statement_execution
     shown = _shown(statement)
-    with workspace.asking(f"run a statement in the warehouse '{warehouse}': {shown}", secrets=secrets):
-        answer = api.execute_statement(
-            statement,
-            warehouse,
-            parameters=[StatementParameterListItem(name, value=value) for name, value in (parameters or {}).items()],
-            wait_timeout=_WAIT_IN_CALL,
-            on_wait_timeout=ExecuteStatementRequestOnWaitTimeout.CONTINUE,
-        )
+    try:
+        with workspace.asking(f"run a statement in the warehouse '{warehouse}': {shown}", secrets=secrets):
+            answer = api.execute_statement(
+                statement,
+                warehouse,
+                parameters=[
+                    StatementParameterListItem(name, value=value) for name, value in (parameters or {}).items()
+                ],
+                wait_timeout=_WAIT_IN_CALL,
+                on_wait_timeout=ExecuteStatementRequestOnWaitTimeout.CONTINUE,
+            )
+    except WorkspaceError as error:
+        # What is no id at all is a parameter that is not valid.
+        if error.status == 404 or (error.status == 400 and "not a valid endpoint id" in error.message):
+            raise _no_warehouse(workspace, warehouse, error) from None
+        raise
     statement_id = answer.statement_id or ""
     end, pause = clock() + timeout, _FIRST_PAUSE_SECONDS
     while answer.status is not None and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
@@ -90,6 +98,15 @@ def run_statement(
     if answer.status is None or answer.status.state is not StatementState.SUCCEEDED:
         raise _failure(workspace, answer, shown, secrets)
     return _rows(workspace, answer, shown)
+
+
+def _no_warehouse(workspace: Workspace, warehouse: str, error: WorkspaceError) -> WorkspaceError:
+    return WorkspaceError(
+        f"{workspace.host}: there is no SQL warehouse '{warehouse}' that {workspace.user} may use",
+        hint=f"'databricks warehouses list{workspace.option}' lists them with their ids",
+        status=error.status,
+        error_code=error.error_code,
+    )
 
 
 def _failure(workspace: Workspace, answer: StatementResponse, shown: str, secrets: Iterable[str]) -> WorkspaceError:

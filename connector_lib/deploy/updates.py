@@ -1,7 +1,9 @@
 """Updates of a pipeline: started, watched to their end, and started again where the cause of a failure passes.
 
 What counts is the state of the update, asked by its id: the state of the pipeline flips back while the service tries
-again. After some failures the service starts an update of its own (cause ``RETRY_ON_FAILURE``); it is followed.
+again. A few seconds after some failures the service starts an update of its own (cause ``RETRY_ON_FAILURE``), for
+pipelines in development mode never (Databricks, "Pipeline settings": ``development``). It is waited for and followed:
+which failures it does so after is not documented.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ __all__ = [
     "UpdateObserver",
     "list_updates",
     "newest_update",
+    "require_update",
     "start_update",
     "update_with_retries",
     "watch_update",
@@ -37,6 +40,9 @@ _LONGEST_PAUSE: Final = 10.0
 _PAUSE_GROWS: Final = 1.25
 _LATE_EVENTS: Final = 20.0
 """How long the last events of an update are waited for when it has ended."""
+_OWN_RETRY: Final = 20.0
+"""How long an update is waited for that the service may start after a failure."""
+_RETRY_ON_FAILURE: Final = "RETRY_ON_FAILURE"
 _MOST_LOST_ANSWERS: Final = 5
 """In a row; each has been asked for again and again by the SDK."""
 _FIRST_RETRY: Final = 30.0
@@ -138,6 +144,22 @@ def newest_update(workspace: Workspace, pipeline: WatchedPipeline) -> Update:
     return found[0]
 
 
+def require_update(workspace: Workspace, pipeline: WatchedPipeline, update_id: str) -> None:
+    """Raises WorkspaceError where the pipeline has no update of that id."""
+    words = pipeline.words(workspace)
+    try:
+        with workspace.asking(f"read the update {update_id} of the pipeline {pipeline.argument}"):
+            workspace.client.pipelines.get_update(pipeline.id, update_id)
+    except WorkspaceError as error:
+        if error.status not in (400, 404):
+            raise
+        raise WorkspaceError(
+            f"{workspace.host}: the pipeline {pipeline.argument} has no update {update_id}",
+            hint="'connector-lib status {pipeline}{option}' lists its last updates".format(**words),
+            status=404,
+        ) from None
+
+
 def start_update(
     workspace: Workspace,
     pipeline: WatchedPipeline,
@@ -154,6 +176,20 @@ def start_update(
     Raises WorkspaceError, with status 409 and the update's id where one is running already. An update that such an
     answer speaks of, and that was started by this very request, whose first answer was lost, counts as started.
     """
+    update_id, running = _started_or_running(workspace, pipeline, full_refresh, refresh, validate_only)
+    if running is not None:
+        raise _is_running(workspace, pipeline, running)
+    return update_id
+
+
+def _started_or_running(
+    workspace: Workspace,
+    pipeline: WatchedPipeline,
+    full_refresh: bool | tuple[str, ...],
+    refresh: tuple[str, ...],
+    validate_only: bool,
+) -> tuple[str, Update | None]:
+    """The id of the update that was started; of one that runs already, and keeps it from being started, that one."""
     names = full_refresh if isinstance(full_refresh, tuple) else ()
     before = {update.id for update in list_updates(workspace, pipeline.id, limit=5)}
     try:
@@ -173,11 +209,11 @@ def start_update(
             raise
         asked = (full_refresh, refresh)
         if active.id not in before and active.trigger == "API_CALL" and (active.full_refresh, active.refresh) == asked:
-            return active.id
-        raise _is_running(workspace, pipeline, active) from None
+            return active.id, None
+        return active.id, active
     if not answer.update_id:
         raise WorkspaceError(f"{workspace.host}: the pipeline {pipeline.argument} was started, and got no update id")
-    return answer.update_id
+    return answer.update_id, None
 
 
 def watch_update(
@@ -191,6 +227,9 @@ def watch_update(
 ) -> UpdateEnd:
     """Watches an update to its end, and where it failed and the service started another one, that one.
 
+    That other one is waited for 20 s, but not where it never comes (development mode, a validation), nor where the
+    update had ended before it was watched.
+
     Asks every 2 to 10 s; the SDK waits as long as the workspace says where it limits its requests (429). An answer that
     is lost does not end it, five in a row do. An update of a continuous pipeline has no end but by being stopped.
 
@@ -200,14 +239,12 @@ def watch_update(
     began = clock()
     earlier: list[str] = []
     while True:
-        end = _Watch(workspace, pipeline, update_id, observer, sleep, clock).to_end(began, tuple(earlier))
-        successor = _started_for(workspace, pipeline.id, update_id) if end.state == "FAILED" else None
+        watch = _Watch(workspace, pipeline, update_id, observer, sleep, clock)
+        end = watch.to_end(began, tuple(earlier))
+        successor = watch.started_for_it(end.failure) if end.failure is not None else None
         if successor is None or end.failure is None:
             return end
-        observer.note(
-            f"the update {update_id} failed: {end.failure.cause}; the service has started another one for it"
-            f" (RETRY_ON_FAILURE): {successor}"
-        )
+        observer.note(_follows(update_id, end.failure, successor))
         earlier.append(update_id)
         update_id = successor
 
@@ -224,20 +261,26 @@ def update_with_retries(
     clock: Callable[[], float] = time.monotonic,
 ) -> UpdateEnd:
     """Starts an update and watches it; starts it again, ``retries`` times at most, after causes that pass by
-    themselves. Waits 30 s before the first time, twice as long before each further one, 300 s at most.
+    themselves. Waits 30 s before the first time, twice as long before each further one, 300 s at most. Where the
+    service has started one for the failure meanwhile, that one is watched instead.
 
     Raises what :func:`start_update` and :func:`watch_update` raise.
     """
     observer = observer or UpdateObserver()
     earlier: tuple[str, ...] = ()
     pause = _FIRST_RETRY
+    failed: UpdateEnd | None = None
     for left in range(retries, -1, -1):
-        update_id = start_update(workspace, pipeline, full_refresh=full_refresh, refresh=refresh)
+        update_id, running = _started_or_running(workspace, pipeline, full_refresh, refresh, False)
+        if running is not None:
+            if failed is None or failed.failure is None or running.trigger != _RETRY_ON_FAILURE:
+                raise _is_running(workspace, pipeline, running)
+            observer.note(_follows(failed.update_id, failed.failure, running.id))
         end = watch_update(workspace, pipeline, update_id, observer, sleep=sleep, clock=clock)
         earlier = (*earlier, *end.earlier)
         if end.failure is None or not end.failure.passes or left == 0:
             break
-        earlier = (*earlier, end.update_id)
+        earlier, failed = (*earlier, end.update_id), end
         observer.note(
             f"the update {end.update_id} failed: {end.failure.cause}; this passes by itself: the pipeline is started"
             f" again in {pause:.0f} s ({left} of {retries} left)"
@@ -262,6 +305,8 @@ class _Watch:
     feed: EventFeed = field(init=False)
     seen: UpdateProgress = field(init=False)
     lost: int = 0
+    may_follow: bool = False
+    """Whether the service may yet start an update for it, should it fail."""
 
     def __post_init__(self) -> None:
         self.feed = EventFeed(self.workspace, self.pipeline.id, self.update_id)
@@ -282,6 +327,7 @@ class _Watch:
                     told_continuous = True
                 if state in ENDED:
                     break
+                self.may_follow = not info.validate_only and not (info.config is not None and info.config.development)
             self.sleep(pause)
             pause = min(pause * _PAUSE_GROWS, _LONGEST_PAUSE)
         self._wait_for_last_events(state)
@@ -296,6 +342,29 @@ class _Watch:
             self.seen.stopped_by if state == "CANCELED" else "",
             earlier,
         )
+
+    def started_for_it(self, failure: UpdateFailure) -> str | None:
+        """The update that the service started because this one failed; None where the next one is somebody else's, or
+        none comes in time."""
+        until = self.clock() + _OWN_RETRY
+        told = False
+        while True:
+            try:
+                following = _next_after(self.workspace, self.pipeline.id, self.update_id)
+            except WorkspaceError as error:
+                self.observer.note(f"{error.message}; whether the service has started another update is not known")
+                return None
+            if following is not None:
+                return following.id if following.trigger == _RETRY_ON_FAILURE else None
+            if not self.may_follow or self.clock() >= until:
+                return None
+            if not told:
+                self.observer.note(
+                    f"the update {self.update_id} failed: {failure.cause}; the service may start another one by itself,"
+                    f" which is waited for {_OWN_RETRY:.0f} s"
+                )
+                told = True
+            self.sleep(_FIRST_PAUSE)
 
     def _ask(self) -> UpdateInfo | None:
         """The update as it is now, when its events have been taken in; None where the workspace did not answer."""
@@ -349,14 +418,21 @@ class _Watch:
         return WorkspaceError(error.message, hint=told, status=error.status, error_code=error.error_code)
 
 
-def _started_for(workspace: Workspace, pipeline_id: str, failed: str) -> str | None:
-    """The update that the service started for one that failed: the next one after it, with that cause."""
-    newer: Update | None = None
+def _next_after(workspace: Workspace, pipeline_id: str, update_id: str) -> Update | None:
+    """The update that was started next after ``update_id``; None where that is the newest, or too old to be listed."""
+    following: Update | None = None
     for update in list_updates(workspace, pipeline_id, limit=25):
-        if update.id == failed:
-            return newer.id if newer is not None and newer.trigger == "RETRY_ON_FAILURE" else None
-        newer = update
+        if update.id == update_id:
+            return following
+        following = update
     return None
+
+
+def _follows(failed: str, failure: UpdateFailure, following: str) -> str:
+    return (
+        f"the update {failed} failed: {failure.cause}; the service has started another one for it"
+        f" ({_RETRY_ON_FAILURE}): {following}"
+    )
 
 
 def _is_running(workspace: Workspace, pipeline: WatchedPipeline, active: Update) -> WorkspaceError:

@@ -21,6 +21,7 @@ from connector_lib.project.pipeline import PipelineFolder
 from connector_lib.project.transformation_rules import DefinedTables, defined_tables
 
 __all__ = [
+    "ExpectedTables",
     "Query",
     "SecondUpdate",
     "TableState",
@@ -45,7 +46,7 @@ SELECT t.table_name, t.table_type, max(CASE WHEN c.column_name = '{column}' THEN
 FROM {catalog}.information_schema.tables t
 LEFT JOIN {catalog}.information_schema.columns c
   ON c.table_schema = t.table_schema AND c.table_name = t.table_name
-WHERE t.table_schema = :schema
+WHERE lower(t.table_schema) = :schema
 GROUP BY t.table_name, t.table_type"""
 
 
@@ -104,6 +105,15 @@ def datasets_of_last_update(workspace: Workspace, pipeline: WatchedPipeline) -> 
     return tuple(dataset.name for dataset in progress.datasets)
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedTables:
+    """The tables that a pipeline makes, by their full names in the order of their definition; ``whole`` is False where
+    there may be more of them."""
+
+    names: tuple[str, ...]
+    whole: bool
+
+
 def known_tables(
     workspace: Workspace, pipeline: WatchedPipeline, folder: PipelineFolder | None
 ) -> tuple[tuple[str, ...], bool]:
@@ -115,20 +125,25 @@ def known_tables(
     return tuple(dict.fromkeys(names)), defined.whole
 
 
-def expected_tables(workspace: Workspace, pipeline: WatchedPipeline, folder: PipelineFolder | None) -> tuple[str, ...]:
-    """The full names of the tables that the pipeline makes, in the order of their definition.
+def expected_tables(workspace: Workspace, pipeline: WatchedPipeline, folder: PipelineFolder | None) -> ExpectedTables:
+    """The tables that the pipeline makes: those of ``folder``, and where its files do not tell all of them (or there is
+    no folder) those that the last update wrote, which are all then.
 
-    Those of ``folder``, and where its files do not tell all of them (or there is no folder) those that the last update
-    wrote. Raises UsageError where nothing tells a table.
+    Raises UsageError where nothing tells a table.
     """
-    names, _ = known_tables(workspace, pipeline, folder)
-    full = dict.fromkeys(_full_name(name, pipeline.schema) for name in names)
+    defined = defined_tables(folder) if folder is not None else DefinedTables((), whole=False)
+    written = () if defined.whole else datasets_of_last_update(workspace, pipeline)
+    names = (*defined.names, *written)
+    full: dict[str, str] = {}
+    for name in (_full_name(it, pipeline.schema) for it in names):
+        # A file and the events of an update may write the same name in other letters.
+        full.setdefault(name.lower(), name)
     if not full:
         raise UsageError(
             f"which tables the pipeline {pipeline.argument} makes is not known: it has had no update that went well",
             hint="'connector-lib start {pipeline}{option}' first".format(**pipeline.words(workspace)),
         )
-    return tuple(full)
+    return ExpectedTables(tuple(full.values()), whole=defined.whole or bool(written))
 
 
 def measure_tables(query: Query, names: Iterable[str]) -> list[TableState]:
@@ -138,7 +153,8 @@ def measure_tables(query: Query, names: Iterable[str]) -> list[TableState]:
     """
     wanted = [(name, split_name(name)) for name in names]
     found: dict[tuple[str, ...], tuple[str, bool]] = {}
-    for catalog, schema in dict.fromkeys(parts[:2] for _, parts in wanted):
+    # Unity Catalog keeps names in small letters, and takes them in any.
+    for catalog, schema in dict.fromkeys(_folded(parts[:2]) for _, parts in wanted):
         statement = _LISTING.format(catalog=quoted_identifier(catalog), column=_TIMESTAMP)
         for table, kind, has_timestamp in query(statement, {"schema": schema}).rows:
             found[catalog, schema, (table or "").lower()] = (kind or "", has_timestamp == "1")
@@ -196,10 +212,14 @@ def _plain_or_quoted(part: str) -> str:
     return quoted_identifier(part) if "." in part or "`" in part else part
 
 
+def _folded(parts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.lower() for part in parts)
+
+
 def _measured(
     query: Query, name: str, parts: tuple[str, ...], found: Mapping[tuple[str, ...], tuple[str, bool]]
 ) -> TableState:
-    known = found.get((*parts[:2], parts[2].lower()))
+    known = found.get(_folded(parts))
     if known is None:
         return TableState(name, there=False)
     kind, has_timestamp = known

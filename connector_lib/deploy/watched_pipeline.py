@@ -8,7 +8,16 @@ from pathlib import Path
 
 from connector_lib.deploy.workspace import Workspace
 
-__all__ = ["WatchedPipeline"]
+__all__ = ["WatchedPipeline", "target_option"]
+
+
+def target_option(target: str | None, dev: bool) -> str:
+    """What a command needs besides a folder to mean the same pipeline of it: ``" --target prod"``, ``" --dev"``.
+
+    >>> target_option("prod", False), target_option(None, True)
+    (' --target prod', ' --dev')
+    """
+    return (f" --target {shlex.quote(target)}" if target else "") + (" --dev" if dev else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from connector_lib.deploy.deployment_record import RECORD_FILE, DeploymentRecord
 from connector_lib.deploy.workspace import Workspace
@@ -19,7 +20,9 @@ __all__ = [
     "DeployedFiles",
     "FileChanges",
     "compare_files",
+    "folders_beside",
     "read_deployed_files",
+    "read_record",
     "remove_files",
     "remove_folder_if_empty",
     "sha256",
@@ -71,6 +74,33 @@ def read_deployed_files(workspace: Workspace, folder: str, wanted: Iterable[str]
     return DeployedFiles(contents, tuple(sorted(files - known - {RECORD_FILE})), folders, record)
 
 
+def folders_beside(workspace: Workspace, folder: str) -> list[str]:
+    """The other folders in the one that ``folder`` is in, or would be."""
+    above = folder.rpartition("/")[0]
+    try:
+        with workspace.asking(f"list the workspace folder {above}"):
+            objects = list(workspace.client.workspace.list(_in_api(above)))
+    except WorkspaceError as error:
+        if error.status in (403, 404):
+            return []
+        raise
+    kinds = {(it.path or "").rpartition("/")[2]: it.object_type for it in objects}
+    paths = [
+        f"{above}/{name}" for name, kind in sorted(kinds.items()) if kind is not None and kind.value == "DIRECTORY"
+    ]
+    return [path for path in paths if path != folder]
+
+
+def read_record(workspace: Workspace, folder: str) -> DeploymentRecord | None:
+    """The record of the last deployment to ``folder``; None where there was none. Raises WorkspaceError."""
+    try:
+        return DeploymentRecord.parse(_download(workspace, folder, RECORD_FILE), f"{folder}/{RECORD_FILE}")
+    except WorkspaceError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
 def compare_files(local: Mapping[str, bytes], deployed: DeployedFiles) -> FileChanges:
     """What has to be done for the folder to hold ``local``, bytes by path.
 
@@ -80,6 +110,9 @@ def compare_files(local: Mapping[str, bytes], deployed: DeployedFiles) -> FileCh
     """
     uploaded = deployed.record.files if deployed.record is not None else {}
     there = deployed.contents
+    # A file cannot be where a folder has to be, nor a folder where a file has to be.
+    folders = {str(above) for path in local for above in PurePosixPath(path).parents} - {"."}
+    in_the_way = {*folders.intersection(deployed.others), *deployed.folders.intersection(local)}
     upload = tuple(path for path, content in local.items() if there.get(path) != content)
     remove = tuple(path for path in sorted(there) if path not in local)
     return FileChanges(
@@ -91,7 +124,7 @@ def compare_files(local: Mapping[str, bytes], deployed: DeployedFiles) -> FileCh
             for path in sorted((*upload, *remove))
             if path in there and path in uploaded and sha256(there[path]) not in uploaded[path]
         ),
-        foreign=tuple(path for path in upload if path in there and path not in uploaded),
+        foreign=tuple(sorted({*in_the_way, *(path for path in upload if path in there and path not in uploaded)})),
     )
 
 
@@ -175,8 +208,19 @@ def _download(workspace: Workspace, folder: str, path: str) -> bytes:
 
 
 def _make_folder(workspace: Workspace, folder: str) -> None:
-    with workspace.asking(f"make the workspace folder {folder}"):
-        workspace.client.workspace.mkdirs(_in_api(folder))
+    try:
+        with workspace.asking(f"make the workspace folder {folder}"):
+            workspace.client.workspace.mkdirs(_in_api(folder))
+    except WorkspaceError as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        raise WorkspaceError(
+            error.message,
+            hint="a file has the name of this folder, or of one above it: move it away in the workspace, or name"
+            " another 'workspace_folder'",
+            status=error.status,
+            error_code=error.error_code,
+        ) from None
 
 
 def _in_api(path: str) -> str:

@@ -21,39 +21,50 @@ come from the command line.
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from connector_lib.connector.written_values import option_text, read_mapping
+from connector_lib.connector.written_values import option_text, place_of_key, read_mapping
 from connector_lib.errors import ConfigurationError, UsageError, did_you_mean
 from connector_lib.project.pipeline import PipelineFolder, load_pipeline_folder
-from connector_lib.redaction import SECRET_NAMES, secrets_in_environment
+from connector_lib.redaction import SECRET_NAMES
 
 __all__ = [
     "DEPLOY_FILE",
+    "SECRET_REFERENCE",
     "Deployment",
     "Permission",
-    "deployment_targets",
     "developer_suffix",
     "is_secret_setting",
     "load_deployment",
+    "names_no_secret",
+    "refuse_secret_setting",
 ]
 
 DEPLOY_FILE: Final = "deploy.yml"
 _DEV_TARGET: Final = "dev"
 _MERGED: Final = ("configuration", "tags", "settings")
+_LISTS: Final = ("extras", "dependencies", "notifications", "upload_anyway")
 _SUFFIXED_IN_DEV: Final = ("name", "schema", "workspace_folder")
-_NOT_THE_PIPELINES_OWN: Final = ("spark.", "pipelines.", "connector.")
+NOT_THE_PIPELINES_OWN: Final = ("spark.", "pipelines.", "connector.")
 """How settings begin that no transformation file has to name: those of the engine and of this library."""
-_SECRET_REFERENCE: Final = re.compile(r"\{\{secrets/[^/{}]+/[^/{}]+\}\}")
-_NAMES_A_SECRET: Final = re.compile(r"(?i)(scope|secretkey|scopeentry|servicecredential|credentialname)$")
-"""Settings that say where a secret is kept, and hold none."""
+SECRET_REFERENCE: Final = re.compile(r"\{\{secrets/[^/{}]+/[^/{}]+\}\}")
+"""What stands in a setting for a secret of a secret scope."""
+_NAMES_A_SECRET: Final = re.compile(
+    r"(?i)(?:scope|scopes|secretkey|scopeentry|servicecredential|credentialname|provider|issuer|audience|algorithm"
+    r"|(?:[._-]|(?<=[a-z])(?-i:(?=[A-Z])))(?:name|type|class|file|path|dir|location|url|uri|endpoint|column|field|header"
+    r"|ms|millis|seconds|minutes|ttl|expiry|timeout|interval|size|length|count|limit|enabled|required))$"
+)
+"""Settings that say where a secret is kept, what sort it is or how long it lasts, and hold none."""
 _ADDRESS_WITH_LOGIN: Final = re.compile(r"://[^/\s@]*:[^/\s@]+@")
+_INDEX_WITH_LOGIN: Final = re.compile(r"(?i)https?://[^/\s@]*@")
+"""A token alone, without a name before it, is a login of an index too."""
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^@]*")
 
 
@@ -124,6 +135,7 @@ class _Keys(_Strict):
 
 
 class _File(_Keys):
+    upload_anyway: list[_Text] | None = None
     targets: dict[str, _Keys | None] = Field(default_factory=dict)
 
 
@@ -172,6 +184,7 @@ class Deployment:
     run_as: Mapping[str, str] | None = None
     permissions: tuple[Permission, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    upload_anyway: tuple[str, ...] = ()
 
     def folder_of(self, user: str) -> str:
         """The folder in the workspace, as ``/Workspace/…``, where ``user`` deploys to.
@@ -185,12 +198,14 @@ class Deployment:
 
 
 def developer_suffix(user: str) -> str:
-    """What the names of ``user``'s own pipelines end with.
+    """What the names of ``user``'s own pipelines end with: the name before the ``@`` in letters and digits of ASCII, or
+    where it has none a short hash of the whole. Two users of one such name have to say in ``deploy.yml`` what is whose.
 
-    >>> developer_suffix("ann.lee@example.com")
-    '_dev_ann_lee'
+    >>> developer_suffix("ann.lee@example.com"), developer_suffix("李雷@example.com")
+    ('_dev_ann_lee', '_dev_48da5211')
     """
-    return f"_dev_{re.sub(r'[^a-z0-9]+', '_', user.partition('@')[0].lower()).strip('_')}"
+    plain = re.sub(r"[^a-z0-9]+", "_", user.partition("@")[0].lower()).strip("_")
+    return f"_dev_{plain or hashlib.sha256(user.encode()).hexdigest()[:8]}"
 
 
 def is_secret_setting(key: str, value: str) -> bool:
@@ -199,8 +214,31 @@ def is_secret_setting(key: str, value: str) -> bool:
     >>> is_secret_setting("kafka.password", "hush hush"), is_secret_setting("kafka.password", "{{secrets/lab/kafka}}")
     (True, False)
     """
-    is_elsewhere = _NAMES_A_SECRET.search(key) or _SECRET_REFERENCE.search(value) or _ADDRESS.fullmatch(value)
+    is_elsewhere = names_no_secret(key) or SECRET_REFERENCE.search(value) or _ADDRESS.fullmatch(value)
     return bool(value.strip()) and not is_elsewhere and re.search(SECRET_NAMES, key) is not None
+
+
+def names_no_secret(name: str) -> bool:
+    """Whether the setting or variable ``name`` says where a secret is, what sort or how old, and does not hold it.
+
+    >>> names_no_secret("SECRET_SCOPE"), names_no_secret("fs.token.provider.type"), names_no_secret("kafka.password")
+    (True, True, False)
+    """
+    return _NAMES_A_SECRET.search(name) is not None
+
+
+def refuse_secret_setting(key: str, value: str) -> None:
+    """Raises ConfigurationError where the pipeline's setting ``key`` holds a secret; it does not show it.
+
+    However short it is: of what has the name of a secret only ``true`` and ``false`` are none. An address with a login
+    is a secret under any name.
+    """
+    is_flag = value.strip().lower() in ("true", "false")
+    if (is_secret_setting(key, value) and not is_flag) or _ADDRESS_WITH_LOGIN.search(value):
+        raise ConfigurationError(
+            f"the setting '{key}' holds a secret, which all who may see the pipeline could read",
+            hint=f"put it into a secret scope, and write '{{{{secrets/<scope>/<key>}}}}' for '{key}'",
+        )
 
 
 def load_deployment(
@@ -251,14 +289,14 @@ def _read(file: Path) -> _File:
     try:
         return _File.model_validate(content)
     except ValidationError as error:
-        raise _invalid(error, f"{file}: ") from None
+        raise _invalid(error, lambda keys: f"{file}{place_of_key(file, keys)}: ") from None
 
 
 def _given(overrides: Mapping[str, Any]) -> _Keys:
     try:
         return _Keys.model_validate({key: value for key, value in overrides.items() if value is not None})
     except ValidationError as error:
-        raise UsageError(_invalid(error, "on the command line: ").message) from None
+        raise UsageError(_invalid(error, lambda keys: "on the command line: ").message) from None
 
 
 def _of_target(content: _File, target: str | None, file: Path) -> _Keys:
@@ -305,7 +343,7 @@ def _deployment(keys: dict[str, Any], folder: PipelineFolder, file: Path, target
     run_as = keys.pop("run_as", None)
     if run_as is not None:
         run_as = dict([_only_one(run_as, principals, f"{file}: 'run_as'")])
-    lists: dict[str, Any] = {key: tuple(keys.pop(key, ())) for key in ("extras", "dependencies", "notifications")}
+    lists: dict[str, Any] = {key: tuple(keys.pop(key, ())) for key in _LISTS}
     return Deployment(
         file=file,
         target=target,
@@ -338,18 +376,14 @@ def _check(deployment: Deployment, folder: PipelineFolder) -> None:
     except UsageError as error:
         raise ConfigurationError(f"{deployment.file}: 'configuration': {error.message}", hint=error.hint) from None
     for line in deployment.dependencies:
-        if _ADDRESS_WITH_LOGIN.search(line):
+        if _ADDRESS_WITH_LOGIN.search(line) or _INDEX_WITH_LOGIN.search(line):
             raise ConfigurationError(
                 f"{deployment.file}: 'dependencies': an address in it holds a login, which all who may see the pipeline"
                 " could read",
                 hint="let the workspace know the index and its login instead: Settings, Compute, Python package index",
             )
     for key, value in {**folder.configuration, **deployment.configuration}.items():
-        if is_secret_setting(key, value) and secrets_in_environment({key: value}):
-            raise ConfigurationError(
-                f"the setting '{key}' holds a secret, which all who may see the pipeline could read",
-                hint=f"put it into a secret scope, and write '{{{{secrets/<scope>/<key>}}}}' for '{key}'",
-            )
+        refuse_secret_setting(key, value)
 
 
 def _require_known_settings(folder: PipelineFolder, configuration: Mapping[str, str]) -> None:
@@ -357,7 +391,7 @@ def _require_known_settings(folder: PipelineFolder, configuration: Mapping[str, 
     own = {
         key: value
         for key, value in configuration.items()
-        if not key.startswith(_NOT_THE_PIPELINES_OWN) and key not in folder.configuration
+        if not key.startswith(NOT_THE_PIPELINES_OWN) and key not in folder.configuration
     }
     load_pipeline_folder(folder.root, own)
 
@@ -366,11 +400,12 @@ def _as_folder_name(name: str) -> str:
     return re.sub(r"[^\w.@-]+", "_", name)
 
 
-def _invalid(error: ValidationError, where: str) -> ConfigurationError:
+def _invalid(error: ValidationError, place_of: Callable[[tuple[int | str, ...]], str]) -> ConfigurationError:
     problems = error.errors(include_url=False, include_input=False)
     # A misspelt key is also a missing one; the misspelling says more.
     problem = min(problems, key=lambda found: found["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in problem["loc"])
+    where = place_of(problem["loc"])
     if problem["type"] == "extra_forbidden":
         known = _known_keys(problem["loc"])
         near = did_you_mean(str(problem["loc"][-1]), known)

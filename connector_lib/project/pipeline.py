@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -36,7 +36,9 @@ class _Glob(BaseModel):
     @field_validator("include")
     @classmethod
     def _is_a_file_or_a_whole_folder(cls, pattern: str) -> str:
-        # Spark takes these two forms and no others (pyspark.pipelines.cli.validate_patch_glob_pattern).
+        # Spark takes these forms and no others (pyspark.pipelines.cli.validate_patch_glob_pattern), below its folder.
+        if not pattern.strip() or PurePosixPath(pattern).is_absolute():
+            raise ValueError(f"'{pattern}' must be a path below the folder of this file")
         if not glob.has_magic(pattern) or (pattern.endswith("/**") and not glob.has_magic(pattern[:-3])):
             return pattern
         raise ValueError(f"'{pattern}' must be a file, or a folder followed by '/**'")
@@ -65,7 +67,8 @@ class PipelineFolder:
     """What a pipeline folder says.
 
     ``root`` is absolute; ``configuration`` has the values given on the command line in it; ``libraries`` are
-    the patterns as Spark takes them; ``files`` are the absolute paths of the transformation files, sorted.
+    the patterns as Spark takes them, relative to ``root``: one with ``..`` runs here and cannot be deployed; ``files``
+    are the absolute paths of the transformation files, sorted.
     """
 
     root: Path
@@ -114,7 +117,8 @@ def load_pipeline_folder(
         catalog=spec.catalog,
         database=spec.database if spec.database is not None else spec.schema_,
         configuration={**spec.configuration, **(overrides or {})},
-        libraries=tuple(library.glob.include for library in spec.libraries),
+        # Without './' and '//', which a path of the workspace may not have.
+        libraries=tuple(PurePosixPath(library.glob.include).as_posix() for library in spec.libraries),
         files=files,
     )
 
@@ -129,7 +133,8 @@ def _find_spec_file(folder: Path) -> Path:
         raise UsageError(f"'{folder}' is not a pipeline folder: it has no spark-pipeline.yml", hint=_nearby(folder))
     if len(found) > 1:
         raise ConfigurationError(f"'{folder}' has both {found[0].name} and {found[1].name}", hint="keep one of them")
-    return found[0].resolve()
+    # The folder is the one that was named, also where the file in it is a link to somewhere else.
+    return found[0].parent.resolve() / found[0].name
 
 
 def _nearby(folder: Path) -> str:

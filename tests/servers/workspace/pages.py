@@ -18,7 +18,8 @@ _BLOCK: Final = re.compile(
 )
 _TYPED: Final = re.compile(r"read -rs (?P<name>\w+); export (?P=name)")
 TYPED: Final = "what-the-reader-typed"
-_FILE: Final = re.compile(r"`(?P<path>[\w./-]+\.yml)`[^`]*:$")
+_FILE: Final = re.compile(r"(?:\b[Mm]ake|\bgo into) `(?P<path>[\w./-]+\.yml)`(?: read like this)?:$")
+"""A reader changes the files that a page says to change, and no others that it speaks of."""
 
 
 def section(page: str, title: str) -> str:
@@ -34,7 +35,7 @@ def follow(
 ) -> list[tuple[str, Ended]]:
     """Runs what ``page`` says in the current folder; each command with how it ended, which is well.
 
-    A block of YAML is a file where the line before it names one and ends with a colon. Of a block of ``sh`` every
+    A block of YAML is a file where the line before it says to make a file read like it. Of a block of ``sh`` every
     command is run, with ``only`` those that it names; where the reader types a secret, it is :data:`TYPED`.
     """
     done = []

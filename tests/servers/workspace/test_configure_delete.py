@@ -102,6 +102,22 @@ def test_configure_without_anything_to_change_is_wrong_usage(
     assert "nothing to change" in ended.err
 
 
+def test_a_secret_is_no_value_of_a_setting(clinic: LoopbackWorkspace, command: Command, folder: Path) -> None:
+    first = len(clinic.desk.requests)
+    for pipeline in ("clinic", folder):
+        ended = command("configure", pipeline, "--set", "spark.x.password=canary-canary")
+        assert ended.code == 1
+        assert "the setting 'spark.x.password' holds a secret" in ended.err
+        assert "canary" not in ended.err
+    assert writes(clinic, first) == []
+
+
+def test_a_pipeline_by_its_name_is_not_renamed(clinic: LoopbackWorkspace, command: Command, folder: Path) -> None:
+    ended = command("configure", "clinic", "--name", "other")
+    assert ended.code == 2
+    assert "--name says which pipeline of a folder is meant" in ended.err
+
+
 def test_a_name_that_is_not_there_is_told_with_the_nearest(
     clinic: LoopbackWorkspace, command: Command, folder: Path
 ) -> None:
@@ -134,6 +150,7 @@ def test_delete_takes_the_pipeline_its_tables_and_its_files(
         "pipeline_id": pipeline.id,
         "files": ["spark-pipeline.yml", "transformations/tables.py"],
         "files_kept": [],
+        "folder_kept": None,
     }
     assert clinic.pipelines.all == {}
     assert clinic.workspace_files.contents(f"/Workspace/Users/{ADMIN}") == {}
@@ -187,5 +204,57 @@ def test_delete_of_a_pipeline_that_was_made_by_hand_leaves_its_folder(
 ) -> None:
     clinic.workspace_files.put("/Workspace/Shared/theirs/a.py", b"")
     made = clinic.pipelines.put("theirs", ADMIN, libraries=[], root_path="/Workspace/Shared/theirs")
-    assert command("delete", made.id, "--yes").code == 0
+    ended = command("delete", made.id, "--yes")
+    assert ended.code == 0
     assert clinic.workspace_files.contents("/Workspace/Shared/theirs") == {"a.py": b""}
+    assert "note: the folder /Workspace/Shared/theirs stays" in ended.err
+
+
+def test_delete_of_a_pipeline_that_was_renamed_in_the_workspace_says_which_folder_is_left(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    clinic.pipelines.named("clinic").spec["name"] = "ward"
+    ended = command("delete", "ward", "--yes")
+    assert ended.code == 0
+    assert f"note: the folder {FOLDER} stays: nothing in it says that it was deployed for 'ward'" in ended.err
+
+
+def test_a_setting_that_no_file_asks_for_is_refused_by_name_and_by_folder(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    first = len(clinic.desk.requests)
+    for pipeline in ("clinic", folder):
+        ended = command("configure", pipeline, "--set", "source.fromat=binaryFile")
+        assert ended.code == 2
+        assert "source.fromat" in ended.err
+        assert "did you mean 'source.format'?" in ended.err
+    assert writes(clinic, first) == []
+
+
+def test_a_setting_that_a_deployed_file_asks_for_may_be_set_by_name(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    write_pipeline(
+        folder, more="from connector_lib.flows.runtime import setting\n\nLIMIT = setting('lab.limit', '5')\n"
+    )
+    assert command("deploy", folder).code == 0
+    assert command("configure", "clinic", "--set", "lab.limit=7").code == 0
+    assert clinic.pipelines.named("clinic").spec["configuration"]["lab.limit"] == "7"
+
+
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_configure_takes_tables_elsewhere_only_where_there_is_a_schema_and_after_a_yes(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, by_folder: bool
+) -> None:
+    pipeline = folder if by_folder else "clinic"
+    first = len(clinic.desk.requests)
+    ended = command("configure", pipeline, "--catalog", "nowhere", "--yes")
+    assert ended.code == 1
+    assert "nowhere" in ended.err
+    clinic.catalog.add_schema("lab.clinic")
+    ended = command("configure", pipeline, "--catalog", "lab")
+    assert ended.code == 2
+    assert "let the pipeline 'clinic' write its tables to lab.clinic, and no longer to main.clinic" in ended.err
+    assert writes(clinic, first) == []
+    assert command("configure", pipeline, "--catalog", "lab", "--yes").code == 0
+    assert clinic.pipelines.named("clinic").spec["catalog"] == "lab"

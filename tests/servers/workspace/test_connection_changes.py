@@ -251,6 +251,8 @@ class TestCheck:
         )
         assert ended.code == 1
         assert f"it holds base_url = https://ehr.example.org/fhir, not {fhir.url}" in ended.out
+        # An update has to be given the secrets again.
+        assert "'connector-lib connection update fhir --prompt token' mends the connection" in ended.err
 
     def test_a_workspace_that_shows_no_options_is_not_taken_for_one_that_has_none(
         self, workspace: LoopbackWorkspace, command: Command

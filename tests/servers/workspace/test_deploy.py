@@ -243,10 +243,11 @@ def test_two_pipelines_of_the_name_are_named_by_their_ids(
     assert writes(clinic) == []
 
 
-def test_the_folder_of_another_pipeline_is_not_touched(
+def test_the_folder_of_a_pipeline_that_is_gone_is_not_touched(
     clinic: LoopbackWorkspace, command: Command, folder: Path
 ) -> None:
     deployed(command, folder)
+    clinic.pipelines.all.clear()
     before = len(clinic.desk.requests)
     ended = command("deploy", folder, "--name", "other", "--workspace-folder", FOLDER)
     assert ended.code == 1

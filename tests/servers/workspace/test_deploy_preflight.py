@@ -180,18 +180,77 @@ def test_a_pipeline_that_one_may_only_run_is_not_changed(
     assert pipeline.spec["continuous"] is True
 
 
-def test_the_privileges_are_those_of_whom_the_pipeline_runs_as(
-    clinic: LoopbackWorkspace, command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("user", [ADMIN, ANN])
+@pytest.mark.parametrize("by", [BOB, "engineers"])
+def test_grants_to_somebody_else_that_are_not_seen_are_told_and_block_nothing(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, user: str, by: str
 ) -> None:
-    monkeypatch.setenv("DATABRICKS_TOKEN", clinic.token_of(ADMIN))
+    clinic.permissions.principals.add("engineers")
+    grant_all(clinic, by)
+    if user == ANN:
+        grant_all(clinic, ANN)
+    monkeypatch.setenv("DATABRICKS_TOKEN", clinic.token_of(user))
     (folder / "deploy.yml").write_text(f"{DEPLOY}run_as: {{user_name: {BOB}}}\n")
-    said = missing(clinic, command("deploy", folder))
-    assert said[1] == f"GRANT USE CATALOG ON CATALOG `main` TO `{BOB}`"
-    assert len(said) == 12
-    grant_all(clinic, BOB)
     ended = command("deploy", folder)
     assert ended.code == 0, ended.err
     assert clinic.pipelines.named("clinic").run_as == {"user_name": BOB}
+    told = f"note: {user} sees no grant of USE CATALOG on the catalog 'main' to {BOB}, who may have it by a group"
+    # Only an owner sees the grants of others, and nobody their groups.
+    assert (told in ended.err) == ((user, by) != (ADMIN, BOB))
     first = len(clinic.desk.requests)
     assert command("deploy", folder).code == 0
     assert writes(clinic, first) == []
+
+
+def test_a_pipeline_of_streaming_tables_alone_needs_no_right_to_make_materialized_views(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    grant_all(clinic)
+    clinic.permissions.revoke(ADMIN, ["CREATE_MATERIALIZED_VIEW"], "SCHEMA", "main.clinic", ANN)
+    (folder / "ingest.yml").unlink()
+    made = "from pyspark import pipelines as dp\n\ndp.create_streaming_table('received')\n\n\n"
+    flow = "@dp.append_flow(target='received')\ndef flow():\n    return spark.readStream.table('main.raw.x')\n"
+    (folder / "transformations" / "tables.py").write_text(made + flow)
+    ended = command("deploy", folder)
+    assert ended.code == 0, ended.err
+
+
+def test_skip_preflight_names_what_seems_to_be_missing_and_tries(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    grant_all(clinic)
+    clinic.permissions.revoke(ADMIN, ["CREATE_TABLE"], "SCHEMA", "main.clinic", ANN)
+    assert command("deploy", folder).code == 1
+    assert command("plan", folder, "--skip-preflight").code == 0
+    ended = command("deploy", folder, "--skip-preflight")
+    assert ended.code == 0, ended.err
+    assert f"note: {ANN} lacks CREATE TABLE on the schema 'main.clinic'" in ended.err
+
+
+def test_skip_preflight_needs_a_wheel_all_the_same(
+    workspace: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    workspace.catalog.add_schema("main.clinic")
+    ended = command("deploy", folder, "--skip-preflight")
+    assert ended.code == 1
+    assert writes(workspace) == []
+
+
+def test_a_pipeline_that_one_manages_by_a_group_in_a_group_is_changed(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant_all(clinic)
+    shared = ("deploy", folder, "--workspace-folder", "/Workspace/Shared/clinic")
+    monkeypatch.setenv("DATABRICKS_TOKEN", clinic.token_of(ADMIN))
+    assert command(*shared).code == 0
+    pipeline = clinic.pipelines.named("clinic")
+    pipeline.grants["engineers"] = "CAN_MANAGE"
+    clinic.pipelines.untold_groups[ANN] = ["engineers"]
+    monkeypatch.setenv("DATABRICKS_TOKEN", clinic.token_of(ANN))
+    ended = command(*shared, "--continuous")
+    assert ended.code == 0, ended.err
+    assert (
+        f"note: {ANN} lacks CAN_MANAGE on the pipeline 'clinic' of {ADMIN}, unless by a group: engineers" in ended.err
+    )
+    assert pipeline.spec["continuous"] is True
+    assert command("delete", "clinic", "--yes").code == 0

@@ -11,7 +11,7 @@ from tests.servers.workspace.conftest import Command
 from tests.servers.workspace.deployable import FOLDER, INGEST, ready, write_ingest_pipeline, writes
 from tests.servers.workspace.fast_clock import FastClock
 from tests.servers.workspace.loopback.server import LoopbackWorkspace
-from tests.servers.workspace.loopback.updates import completed, failed
+from tests.servers.workspace.loopback.updates import canceled, completed, failed
 
 UPDATES = "POST /api/2.0/pipelines/{id}/updates"
 
@@ -60,7 +60,7 @@ def test_watch_as_json_is_one_document(clinic: LoopbackWorkspace, command: Comma
     ended = command("deploy", folder, "--watch", "--json")
     assert ended.code == 1
     assert json.loads(ended.out)["update"]["state"] == "FAILED"
-    assert ended.err.count("failed:") == 1
+    assert ended.err.count("error: ") == 1
 
 
 def test_retries_need_a_watched_update(clinic: LoopbackWorkspace, command: Command, folder: Path) -> None:
@@ -129,6 +129,79 @@ def test_a_watched_full_refresh_that_fails_is_asked_for_again(
     assert "add --full-refresh" in command("deploy", folder).err
     assert command("deploy", folder, "--full-refresh", "--watch").code == 0
     assert command("deploy", folder).code == 0
+
+
+def test_a_full_refresh_that_was_started_and_failed_is_asked_for_again(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, quick: None
+) -> None:
+    command("deploy", folder)
+    change_scd_type(folder)
+    pipeline = clinic.pipelines.named("clinic")
+    clinic.updates.next(pipeline.id, failed())
+    assert command("deploy", folder, "--full-refresh").code == 0
+    # It runs: nothing is to be done.
+    assert command("deploy", folder).code == 0
+    clinic.updates.finish(pipeline.id)
+    ended = command("deploy", folder)
+    assert ended.code == 1
+    assert "add --full-refresh" in ended.err
+    assert command("deploy", folder, "--full-refresh").code == 0
+    clinic.updates.finish(pipeline.id)
+    assert command("deploy", folder).code == 0
+    first = len(clinic.desk.requests)
+    assert command("deploy", folder).code == 0
+    assert writes(clinic, first) == []
+
+
+def test_a_full_refresh_counts_when_many_updates_have_come_since(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    command("deploy", folder)
+    change_scd_type(folder)
+    assert command("deploy", folder, "--full-refresh").code == 0
+    pipeline = clinic.pipelines.named("clinic")
+    clinic.updates.finish(pipeline.id)
+    for _ in range(30):
+        clinic.updates.run(pipeline.id)
+    assert command("deploy", folder).code == 0
+
+
+def test_a_full_refresh_that_nobody_watched_to_its_end_counts_when_it_is_completed(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("deploy", folder)
+    change_scd_type(folder)
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("connector_lib.cli.deploy.sleep", interrupt)
+    assert command("deploy", folder, "--full-refresh", "--watch").code != 0
+    clinic.updates.finish(clinic.pipelines.named("clinic").id)
+    assert command("deploy", folder).code == 0
+
+
+def test_watch_of_a_continuous_pipeline_that_runs_watches_its_update(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, quick: None
+) -> None:
+    assert command("deploy", folder, "--continuous").code == 0
+    pipeline = clinic.pipelines.named("clinic")
+    clinic.updates.next(pipeline.id, canceled())
+    running = clinic.updates.start(pipeline.id, "INFRASTRUCTURE_MAINTENANCE")
+    ended = command("deploy", folder, "--continuous", "--watch", "--json")
+    assert json.loads(ended.out)["update"]["update_id"] == running.id
+    assert "note: the pipeline is continuous and runs already" in ended.err
+
+
+def test_a_deployment_whose_update_could_not_be_started_is_still_a_json_document(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    command("deploy", folder)
+    clinic.updates.start(clinic.pipelines.named("clinic").id)
+    ended = command("deploy", folder, "--watch", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["plan"]["changes_nothing"] is True
+    assert "is running already" in ended.err
 
 
 def test_a_full_refresh_that_runs_already_is_not_started_twice(

@@ -16,6 +16,7 @@ from connector_lib.project.deployment import load_deployment
 from connector_lib.project.pipeline import load_pipeline_folder
 from tests.servers.workspace.conftest import Command
 from tests.servers.workspace.loopback.server import ADMIN, LoopbackWorkspace
+from tests.servers.workspace.loopback.updates import completed
 from tests.servers.workspace.pages import TYPED, follow, section
 from tests.servers.workspace.profiles import write_profiles
 from tests.servers.workspace.published_wheels import put_release, wheel_path
@@ -70,6 +71,8 @@ def with_tables(with_catalog: LoopbackWorkspace) -> LoopbackWorkspace:
     statements.answer(
         "SELECT t.table_name.*", columns, [[name, "STREAMING_TABLE", "0"] for name in ["received", *names]]
     )
+    tables_of_update = {f"main.hl7v2_files_prod.{name}": 7 for name in ["received", *names]}
+    with_catalog.updates.usual = completed(tables_of_update)
     statements.answer(r"SELECT count\(.*", ("row_count", "newest"), [["7", None]])
     return with_catalog
 
@@ -99,10 +102,16 @@ def test_the_page_on_shipping_goes_from_an_empty_workspace_to_a_verified_pipelin
     with_tables: LoopbackWorkspace, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = {line.split("connector-lib ")[1]: ended for line, ended in follow(SHIPPING, command, monkeypatch.setenv)}
-    assert "hl7v2_files will be created" in done["plan pipelines/hl7v2_files --target prod"].out
+    assert "hl7v2_files_prod will be created" in done["plan pipelines/hl7v2_files --target prod"].out
     assert "hl7v2_files_dev_admin: deleted" in done["delete pipelines/hl7v2_files --dev --yes"].out
     assert "[fhir]" in done["install-line 0.1.0 --extras fhir"].out
-    assert states(with_tables) == {"hl7v2_files": "COMPLETED"}
+    assert (
+        "SELECT ON SCHEMA `main`.`hl7v2_files_prod`"
+        in done["grants --principal analysts --schema main.hl7v2_files_prod"].out
+    )
+    verified = done[f"verify pipelines/hl7v2_files --target prod --warehouse {WAREHOUSE}"].out
+    assert verified.count("main.hl7v2_files_prod.") == 16
+    assert states(with_tables) == {"hl7v2_files_prod": "COMPLETED"}
     (pipeline,) = with_tables.pipelines.all.values()
     assert pipeline.spec["notifications"] == [
         {"email_recipients": ["hl7@example.org"], "alerts": ["on-update-failure"]}

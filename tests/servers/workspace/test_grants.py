@@ -52,6 +52,12 @@ class TestPrinting:
         ]
         assert workspace.desk.requests == []
 
+    def test_without_a_schema_it_is_said_that_no_table_can_be_read(self, command: Command) -> None:
+        note = "note: no table can be read by this; --schema CATALOG.SCHEMA adds those of a schema"
+        assert note in command("grants", "--principal", ANN, "--catalog", "main").err
+        assert note not in command("grants", "--principal", ANN, "--schema", "main.fhir").err
+        assert note not in command("grants", "--principal", ANN, "--role", "publisher").err
+
     def test_without_a_volume_it_is_the_one_that_releases_go_to(self, command: Command) -> None:
         ended = command("grants", "--principal", ANN, "--role", "publisher", "--json")
         assert [(it["name"], it["privileges"]) for it in json.loads(ended.out)] == [
@@ -152,8 +158,8 @@ class TestApplying:
     def test_a_warehouse_that_is_not_there_is_named(self, held: LoopbackWorkspace, command: Command) -> None:
         ended = command(*self.FOR_PIPELINE, "--apply", "--warehouse", "gone")
         assert ended.code == 1
-        assert "the warehouse 'gone'" in ended.err
-        assert "SQL warehouse gone does not exist" in ended.err
+        assert f"there is no SQL warehouse 'gone' that {ADMIN} may use\n" in ended.err
+        assert "'databricks warehouses list' lists them with their ids" in ended.err
 
     def test_a_workspace_that_is_busy_is_asked_again(self, held: LoopbackWorkspace, command: Command) -> None:
         held.desk.fail("POST /api/2.0/sql/statements", 429)
@@ -245,3 +251,14 @@ class TestEffectivePrivileges:
         with pytest.raises(WorkspaceError, match=r"'main\.gone'") as failure:
             effective_privileges(open_workspace(), "SCHEMA", "main.gone", ADMIN)
         assert failure.value.status == 404
+
+
+def test_the_groups_of_the_login_are_asked_for_once_however_many_privileges_are_looked_up(
+    held: LoopbackWorkspace, as_user: Callable[[str], Workspace]
+) -> None:
+    held.groups[ANN] = ["clinicians"]
+    ann = as_user(ANN)
+    for kind, name in (("CATALOG", "main"), ("SCHEMA", "main.fhir"), ("VOLUME", WHEEL)):
+        effective_privileges(ann, kind, name, ANN)
+    assert ann.groups == ("clinicians",)
+    assert len(held.desk.asked("GET /api/2.0/preview/scim/v2/Me")) == 1

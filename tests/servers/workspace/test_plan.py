@@ -57,6 +57,21 @@ def test_a_plan_of_a_new_pipeline_shows_all_that_will_be_made(
     ]
 
 
+def test_what_is_not_uploaded_is_named_with_the_reason_in_plan_deploy_and_json(
+    clinic: LoopbackWorkspace, command: Command, folder: Path
+) -> None:
+    (folder / "build").mkdir()
+    (folder / "build" / "codes.py").write_text("CODES = {}\n")
+    (folder / "sample.hl7").write_text("MSH")
+    lines = command("plan", folder).out.splitlines()
+    shown = lines[lines.index("not uploaded") + 1 :][:2]
+    assert [line.split(": ")[0] for line in shown] == ["  build/", "  sample.hl7"]
+    assert "rename it, if the pipeline needs it" in shown[0]
+    left_out = planned(command, folder)["files"]["left_out"]
+    assert [(it["path"], bool(it["why"])) for it in left_out] == [("build/", True), ("sample.hl7", True)]
+    assert "note: not uploaded: build/, sample.hl7; 'plan' says why" in command("deploy", folder).err
+
+
 def test_a_plan_writes_nothing(clinic: LoopbackWorkspace, command: Command, folder: Path) -> None:
     command("plan", folder, "--create-schema", "--schema", "new")
     command("deploy", folder)
@@ -93,6 +108,7 @@ def test_changed_files_settings_wheel_and_permissions_are_shown_before_and_after
         "remove": ["transformations/views.py"],
         "same": ["spark-pipeline.yml", "transformations/tables.py"],
         "changed_by_hand": [],
+        "left_out": [],
     }
     assert document["settings"] == [
         {"key": "configuration.source.format", "before": "text", "after": "binaryFile"},

@@ -226,3 +226,4 @@ def test_latest_of_a_wheel_that_was_taken_away_names_the_versions_that_are_there
     workspace.files.remove(put_release(workspace, tmp_path, "0.2.0"))
     ended = command("install-line")
     assert (ended.code, "version 0.2.0 is not in" in ended.err, "there are 0.1.0" in ended.err) == (1, True, True)
+    assert "give one of 0.1.0, or publish version 0.2.0 from its own sources: 'connector-lib publish'" in ended.err

@@ -20,6 +20,7 @@ from tests.servers.workspace.fast_clock import FastClock
 from tests.servers.workspace.loopback.pipelines import HeldPipeline
 from tests.servers.workspace.loopback.server import ADMIN, BOB, LoopbackWorkspace
 from tests.servers.workspace.loopback.updates import completed, endless, error, failed, flow
+from tests.servers.workspace.terminals import on_terminal
 
 WHEEL = "/Volumes/shared/libraries/python_packages/connector_lib/connector_lib-0.1.0-py3-none-any.whl"
 START = "POST /api/2.0/pipelines/{id}/updates"
@@ -89,7 +90,7 @@ def test_without_watching_the_id_is_printed_at_once(
 def test_what_is_refreshed_is_what_was_asked_for(
     workspace: LoopbackWorkspace, held: HeldPipeline, command: Command, arguments: list[str], asked: dict[str, object]
 ) -> None:
-    assert command("start", "fhir_api", *arguments).code == 0
+    assert command("start", "fhir_api", *arguments, "--yes").code == 0
     (update,) = workspace.updates.of(held.id)
     assert update.asked == asked
 
@@ -97,8 +98,24 @@ def test_what_is_refreshed_is_what_was_asked_for(
 def test_what_will_be_emptied_is_said_before(
     workspace: LoopbackWorkspace, held: HeldPipeline, command: Command
 ) -> None:
-    assert "every table will be emptied" in command("start", "fhir_api", "--full-refresh").err
-    assert "patients will be emptied" in command("start", "fhir_api", "patients", "--full-refresh").err
+    assert "every table will be emptied" in command("start", "fhir_api", "--full-refresh", "--yes").err
+    assert "patients will be emptied" in command("start", "fhir_api", "patients", "--full-refresh", "--yes").err
+
+
+def test_without_a_terminal_tables_are_emptied_only_with_yes(
+    workspace: LoopbackWorkspace, held: HeldPipeline, command: Command
+) -> None:
+    ended = command("start", "fhir_api", "patients", "--full-refresh")
+    assert ended.code == 2
+    assert "this would empty patients of the pipeline fhir_api, and read it again" in ended.err
+    assert "add --yes to do it" in ended.err
+    assert workspace.updates.of(held.id) == []
+
+
+def test_on_a_terminal_a_no_leaves_the_tables_as_they_are(workspace: LoopbackWorkspace, held: HeldPipeline) -> None:
+    code, shown = on_terminal("start", "fhir_api", "--full-refresh", question="?", answer="n")
+    assert (code, workspace.updates.of(held.id)) == (130, [])
+    assert "Empty every table of the pipeline fhir_api" in shown
 
 
 def folder_of(path: Path, name: str, file: str) -> Path:
@@ -121,7 +138,7 @@ def test_a_table_that_the_files_do_not_define_is_refused_and_the_one_like_it_nam
     assert ended.code == 2
     assert "has no table 'patient'\n  did you mean 'patients'? tables: patients" in ended.err
     assert workspace.updates.of(held.id) == []
-    assert command("start", folder, "main.clinic.Patients", "--full-refresh").code == 0
+    assert command("start", folder, "main.clinic.Patients", "--full-refresh", "--yes").code == 0
 
 
 def test_a_table_that_the_last_update_did_not_know_is_left_to_the_service_with_a_word(
@@ -132,6 +149,24 @@ def test_a_table_that_the_last_update_did_not_know_is_left_to_the_service_with_a
     ended = command("start", "fhir_api", "encounters")
     assert ended.code == 0
     assert "note: the last update knew of no table 'encounters'; tables: patients" in ended.err
+
+
+def test_a_table_that_the_last_update_did_not_know_is_not_emptied(
+    workspace: LoopbackWorkspace, held: HeldPipeline, command: Command
+) -> None:
+    workspace.updates.next(held.id, completed({"main.clinic.patients": 3}))
+    done = workspace.updates.run(held.id)
+    ended = command("start", "fhir_api", "patient", "--full-refresh", "--yes")
+    assert ended.code == 2
+    assert "has no table 'patient'\n  did you mean 'patients'? tables: patients" in ended.err
+    assert workspace.updates.of(held.id) == [done]
+
+
+def test_events_of_an_update_that_there_is_not_are_an_error(held: HeldPipeline, command: Command) -> None:
+    ended = command("logs", "fhir_api", "--update", "6fc8a8aa-0000-0000-0000-000000000000")
+    assert (ended.code, ended.out) == (1, "")
+    assert "the pipeline fhir_api has no update 6fc8a8aa-0000-0000-0000-000000000000\n" in ended.err
+    assert "'connector-lib status fhir_api' lists its last updates" in ended.err
 
 
 def test_a_second_update_beside_a_running_one_is_refused_and_the_running_one_named(
@@ -191,10 +226,20 @@ def test_a_pipeline_is_found_by_its_folder_and_target(
 ) -> None:
     folder = folder_of(tmp_path, "clinic", "x = 1\n")
     prod = workspace.pipelines.put("clinic-prod", ADMIN, catalog="main", schema="clinic", libraries=[])
-    workspace.updates.next(prod.id, failed(error("[DELTA_SCHEMA_CHANGED] x")))
+    workspace.updates.next(prod.id, failed(error("[DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE] x")))
     ended = command("start", folder, "--target", "prod")
     assert len(workspace.updates.of(prod.id)) == 1
     assert f"'connector-lib start {folder} --full-refresh TABLE --target prod'" in ended.err
+
+
+def test_where_the_pipeline_of_a_target_is_not_there_the_next_command_names_the_target(
+    workspace: LoopbackWorkspace, command: Command, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, "clinic", "x = 1\n")
+    status, configure = (command(it, folder, "--target", "prod") for it in ("status", "configure"))
+    assert (status.code, configure.code) == (1, 1)
+    assert f"'connector-lib deploy {folder} --target prod' makes it" in status.err
+    assert f"'connector-lib deploy {folder} --dev' makes it" in command("status", folder, "--dev").err
 
 
 def test_the_status_shows_state_health_wheel_and_updates(

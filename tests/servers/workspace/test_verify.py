@@ -68,7 +68,7 @@ class Schema:
     def add(self, name: str, *counts: int, **about: Any) -> None:
         table = self.tables[name] = Table(list(counts), **about)
         column = r"CAST\(max\(`_ingest_timestamp`\) AS STRING\)" if table.newest else r"CAST\(NULL AS STRING\)"
-        source = rf"FROM `main`\.`clinic`\.`(?i:{name})`"
+        source = rf"FROM `main`\.`(?i:clinic)`\.`(?i:{name})`"
 
         def count(parameters: Mapping[str, str | None]) -> Rows:
             rows = table.counts[0] if len(table.counts) == 1 else table.counts.pop(0)
@@ -84,6 +84,7 @@ class Schema:
         answer(rf"SELECT count\(\*\) AS row_count {source} {since}", ["row_count"], count_since)
 
     def _list(self, parameters: Mapping[str, str | None]) -> Rows:
+        # As Unity Catalog has it: names are kept in small letters.
         assert parameters == {"schema": "clinic"}
         return [[name, table.kind, "1" if table.newest else "0"] for name, table in self.tables.items()]
 
@@ -132,6 +133,19 @@ def test_every_table_of_the_files_is_counted_and_its_newest_row_told(
     assert "helper" not in ended.out
 
 
+def test_names_in_other_letters_than_unity_catalog_keeps_are_the_same_tables(
+    workspace: LoopbackWorkspace, schema: Schema, folder: Path, command: Command
+) -> None:
+    workspace.pipelines.put("clinic", ADMIN, catalog="main", schema="Clinic", libraries=[])
+    (folder / "deploy.yml").write_text("catalog: main\nschema: Clinic\n")
+    schema.add("visits", 1200)
+    schema.add("daily", 30, kind="MATERIALIZED_VIEW", newest=None)
+    ended = verified(command, folder, "--json")
+    assert ended.code == 0, ended.err
+    found = {it["name"]: (it["there"], it["rows"]) for it in json.loads(ended.out)["tables"]}
+    assert found == {"main.Clinic.visits": (True, 1200), "main.Clinic.Daily": (True, 30)}
+
+
 def test_the_tables_of_a_pipeline_spec_are_looked_for(
     schema: Schema, held: HeldPipeline, folder: Path, command: Command
 ) -> None:
@@ -165,6 +179,18 @@ def test_what_the_files_do_not_tell_is_taken_from_the_last_update_that_went_well
     schema.add("raw", 2)
     document = json.loads(verified(command, folder, "--json").out)
     assert [table["name"] for table in document["tables"]] == ["main.clinic.adt", "main.clinic.raw"]
+
+
+def test_tables_that_neither_files_nor_an_update_tell_are_not_passed_over_in_silence(
+    schema: Schema, held: HeldPipeline, folder: Path, command: Command
+) -> None:
+    (folder / "transformations/tables.py").write_text(f"{UNTOLD}dp.create_streaming_table('adt')\n")
+    schema.add("adt", 2)
+    ended = verified(command, folder)
+    assert ended.code == 1
+    assert "note: there may be more tables: the files do not tell all of them" in ended.err
+    assert f"'connector-lib start {folder}' first" in ended.err
+    assert json.loads(verified(command, folder, "--json").out)["all_tables_known"] is False
 
 
 def test_a_pipeline_without_a_folder_is_verified_by_its_last_update(
@@ -205,7 +231,9 @@ def test_a_table_without_rows_is_noted(schema: Schema, held: HeldPipeline, folde
 def test_a_warehouse_that_is_not_there_is_an_error(held: HeldPipeline, folder: Path, command: Command) -> None:
     ended = command("verify", folder, "--warehouse", "nowhere")
     assert ended.code == 1
-    assert "warehouse 'nowhere'" in ended.err
+    assert f"there is no SQL warehouse 'nowhere' that {ADMIN} may use\n" in ended.err
+    assert "'databricks warehouses list' lists them with their ids" in ended.err
+    assert "SELECT" not in ended.err
 
 
 def test_a_table_that_may_not_be_read_is_an_error_with_its_name(

@@ -49,7 +49,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FastClock:
 
 
 @pytest.fixture
-def held(workspace: LoopbackWorkspace) -> HeldPipeline:
+def held(workspace: LoopbackWorkspace, clock: FastClock) -> HeldPipeline:
+    workspace.updates.clock = clock.time
     return workspace.pipelines.put("fhir_api", ADMIN, catalog="main", schema="clinic", libraries=[])
 
 
@@ -295,6 +296,91 @@ def test_an_update_that_the_service_starts_after_a_failure_is_followed(
     assert f"the service has started another one for it (RETRY_ON_FAILURE): {second}" in ended.err
 
 
+def test_an_update_that_the_service_starts_some_seconds_after_a_failure_is_waited_for_and_said_to_be(
+    workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
+) -> None:
+    noted = Noted()
+    retried = failed(STAYS, followed_by=completed(), followed_after=15)
+    end = end_of(retried, workspace, opened, held, clock, noted)
+    assert (end.state, end.trigger) == ("COMPLETED", "RETRY_ON_FAILURE")
+    waits, follows = noted.notes
+    assert "the service may start another one by itself, which is waited for 20 s" in waits
+    assert f"(RETRY_ON_FAILURE): {end.update_id}" in follows
+
+
+def test_a_failure_that_the_service_starts_nothing_for_is_told_after_20_seconds(
+    workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
+) -> None:
+    workspace.updates.next(held.id, failed(STAYS))
+    pipeline = watched(held)
+    update_id = start_update(opened, pipeline)
+    end = watch_update(opened, pipeline, update_id, sleep=clock.sleep, clock=clock.time)
+    assert end.failure is not None
+    assert end.failure.known == "no tables"
+    assert clock.now - end.seconds == pytest.approx(20, abs=2)
+
+
+@pytest.mark.parametrize("how", ["development", "validation", "ended before"])
+def test_nothing_is_waited_for_where_the_service_starts_nothing(
+    workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock, how: str
+) -> None:
+    held.spec["development"] = how == "development"
+    workspace.updates.next(held.id, failed(STAYS, followed_by=completed()))
+    pipeline = watched(held)
+    if how == "ended before":
+        update_id = workspace.updates.run(held.id).id
+    else:
+        update_id = start_update(opened, pipeline, validate_only=how == "validation")
+    noted = Noted()
+    end = watch_update(opened, pipeline, update_id, noted, sleep=clock.sleep, clock=clock.time)
+    assert (end.state, noted.notes) == ("FAILED", [])
+    assert clock.now == pytest.approx(end.seconds, abs=0.1)
+
+
+def test_a_workspace_that_does_not_say_what_it_started_leaves_the_cause_on_the_screen(
+    workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
+) -> None:
+    class LosesTheList(Noted):
+        def state(self, state: str) -> None:
+            super().state(state)
+            if state == "FAILED":
+                workspace.desk.fail("GET /api/2.0/pipelines/{id}/updates", 500, error_code="INTERNAL_ERROR")
+
+    noted = LosesTheList()
+    end = end_of(failed(STAYS), workspace, opened, held, clock, noted)
+    assert end.failure is not None
+    assert "whether the service has started another update is not known" in noted.notes[0]
+
+
+def test_what_the_service_starts_while_a_retry_is_waited_for_takes_its_place(
+    workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
+) -> None:
+    workspace.updates.next(held.id, failed(PASSES, followed_by=completed({"patients": 3}), followed_after=50))
+    noted = Noted()
+    end = update_with_retries(opened, watched(held), retries=1, observer=noted, sleep=clock.sleep, clock=clock.time)
+    first, second = workspace.updates.of(held.id)
+    assert (end.state, end.update_id, end.earlier) == ("COMPLETED", second.id, (first.id,))
+    assert second.cause == "RETRY_ON_FAILURE"
+    assert f"(RETRY_ON_FAILURE): {second.id}" in noted.notes[-1]
+
+
+def test_what_somebody_else_starts_while_a_retry_is_waited_for_is_named(
+    workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
+) -> None:
+    workspace.updates.next(held.id, failed(PASSES), endless())
+
+    class SomebodyStarts(Noted):
+        def note(self, text: str) -> None:
+            super().note(text)
+            if "started again" in text:
+                workspace.updates.start(held.id)
+
+    with pytest.raises(WorkspaceError, match="is running already"):
+        update_with_retries(
+            opened, watched(held), retries=1, observer=SomebodyStarts(), sleep=clock.sleep, clock=clock.time
+        )
+
+
 def test_an_update_that_somebody_starts_after_a_failure_is_not_followed(
     workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
 ) -> None:
@@ -323,7 +409,7 @@ def test_a_cause_that_passes_is_met_by_starting_again(
     assert [update.asked for update in started] == [{"full_refresh_selection": ["patients"]}] * 3
     assert end.earlier == (started[0].id, started[1].id)
     assert [pause for pause in clock.slept if pause > 10] == [30.0, 60.0]
-    assert "started again in 30 s (3 of 3 left)" in noted.notes[0]
+    assert [note for note in noted.notes if "started again in 30 s (3 of 3 left)" in note]
 
 
 def test_a_cause_that_needs_a_change_is_not_met_by_starting_again(
@@ -400,7 +486,7 @@ def test_a_continuous_pipeline_is_said_to_run_until_it_is_stopped(
 def test_the_state_of_the_pipeline_says_nothing_of_the_update(
     workspace: LoopbackWorkspace, opened: Workspace, held: HeldPipeline, clock: FastClock
 ) -> None:
-    workspace.updates.next(held.id, failed(PASSES, followed_by=endless()))
+    workspace.updates.next(held.id, failed(PASSES, followed_by=endless(), followed_after=0))
     first = workspace.updates.run(held.id)
     assert (first.state, held.state) == ("FAILED", "RUNNING")
     asked = workspace.desk.asked("GET /api/2.0/pipelines/{id}")

@@ -13,6 +13,7 @@ import pytest
 
 from connector_lib.local.tables import find_table, read_rows
 from connector_lib.local.warehouse import existing_warehouse
+from connector_lib.samples.hl7v2 import DAMAGES, Manifest, write_files
 
 PIPELINES = Path(__file__).parents[3] / "pipelines"
 COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
@@ -64,6 +65,22 @@ class LocalPipeline:
         return {table: self.rows(table) for table in EVERY_TABLE}
 
 
+class FirstRun:
+    """A folder of sample files, all kinds of damage among them, and what one run of hl7v2_files made of it."""
+
+    def __init__(self, base: Path) -> None:
+        self.folder = base / "hl7 in"
+        self.manifest: Manifest = write_files(self.folder, 60, seed=5, damage=tuple(DAMAGES))
+        self.pipeline = LocalPipeline("hl7v2_files", f"source.storage_path={self.folder}", base / "warehouse")
+        self.report = self.pipeline.run()
+        self.tables = self.pipeline.tables()
+
+
 @pytest.fixture(scope="session")
 def local_pipeline() -> type[LocalPipeline]:
     return LocalPipeline
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> FirstRun:
+    return FirstRun(tmp_path_factory.mktemp("hl7v2_files"))

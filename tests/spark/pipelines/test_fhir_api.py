@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from connector_lib.cli.sample_fhir import sample_clock, sample_store
 from connector_lib.local.tables import find_table, read_rows
 from connector_lib.local.warehouse import existing_warehouse
+from tests.spark.pipelines.fhir_runs import copy_with_tables, free_port
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
-PIPELINE = Path(__file__).parents[3] / "pipelines" / "fhir_api"
 COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
 TABLES = {"encounters": "Encounter", "observations": "Observation"}
 """Tables of the pipeline that are kept as they are now; patients are kept with their history. The others of its spec
 are kept as these are: left out, for each takes its seconds."""
 PATIENTS = 15
 LAST_DAY = 12
-
-
-def free_port() -> str:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def run_on_day(day: int, port: str, pipeline: Path, warehouse: Path) -> dict[str, int]:
@@ -75,14 +65,7 @@ def last_updated(resource: dict[str, Any]) -> datetime:
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Path:
     """The pipeline folder with some of its tables."""
-    folder = tmp_path / PIPELINE.name
-    shutil.copytree(PIPELINE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    spec = yaml.safe_load((folder / "ingest.yml").read_text())
-    wanted = {"patients", *TABLES}
-    spec["objects"] = [entry for entry in spec["objects"] if entry["table"]["destination_table"] in wanted]
-    assert len(spec["objects"]) == len(wanted)
-    (folder / "ingest.yml").write_text(yaml.safe_dump(spec))
-    return folder
+    return copy_with_tables(tmp_path / "fhir_api", "patients", *TABLES)
 
 
 def test_tables_follow_the_server_through_changes_and_deletes(pipeline: Path, tmp_path: Path) -> None:

@@ -14,49 +14,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector_lib import parse, split_batch
-from connector_lib.samples.hl7v2 import DAMAGES, Manifest, write_files
+from connector_lib.samples.hl7v2 import DAMAGES, write_files
 from connector_lib.tables.hl7v2_columns import FAMILIES
+from tests.spark.pipelines.comparable_rows import without_folder, without_times
 
 if TYPE_CHECKING:
-    from tests.spark.pipelines.conftest import LocalPipeline
+    from tests.spark.pipelines.conftest import FirstRun, LocalPipeline
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 ONE_ROW_A_MESSAGE_AT_LEAST = (*FAMILIES, "other_messages")
-TIMES = ("_ingest_timestamp", "_file_modified")
-"""Of the run and of the file: the same messages in another folder have others."""
 
 
 def place(row: dict[str, Any]) -> tuple[str, int]:
     return Path(row["_source_file"]).name, row["_message_index"]
-
-
-def without_times(rows: list[dict[str, Any]]) -> Counter[str]:
-    return Counter(repr(sorted((k, v) for k, v in row.items() if k not in TIMES)) for row in rows)
-
-
-def without_folder(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**row, "_source_file": Path(row["_source_file"]).name} for row in rows]
-
-
-class FirstRun:
-    """A folder of sample files, all kinds of damage among them, and what one run made of it."""
-
-    def __init__(self, base: Path, local_pipeline: type[LocalPipeline]) -> None:
-        self.folder = base / "hl7 in"
-        self.manifest: Manifest = write_files(self.folder, 60, seed=5, damage=tuple(DAMAGES))
-        self.pipeline = files_pipeline(local_pipeline, self.folder, base / "warehouse")
-        self.report = self.pipeline.run()
-        self.tables = self.pipeline.tables()
-
-
-def files_pipeline(local_pipeline: type[LocalPipeline], folder: Path, warehouse: Path) -> LocalPipeline:
-    return local_pipeline("hl7v2_files", f"source.storage_path={folder}", warehouse)
-
-
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory, local_pipeline: type[LocalPipeline]) -> FirstRun:
-    return FirstRun(tmp_path_factory.mktemp("hl7v2_files"), local_pipeline)
 
 
 def test_every_message_is_in_raw_and_every_other_piece_in_quarantine_once(first_run: FirstRun) -> None:
@@ -175,7 +146,7 @@ def test_a_run_that_was_killed_and_run_again_leaves_the_tables_of_an_undisturbed
 ) -> None:
     folder = tmp_path / "hl7 in"
     write_files(folder, 60, seed=5, damage=tuple(DAMAGES))
-    pipeline = files_pipeline(local_pipeline, folder, tmp_path / "warehouse")
+    pipeline = local_pipeline("hl7v2_files", f"source.storage_path={folder}", tmp_path / "warehouse")
     with subprocess.Popen(pipeline.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
         assert started.stderr is not None
         for line in started.stderr:
@@ -201,7 +172,7 @@ CORPUS = Path(__file__).parents[4] / "shared" / "data" / "hl7v2"
 def test_every_message_of_the_public_corpus_is_accounted_for(
     local_pipeline: type[LocalPipeline], tmp_path: Path
 ) -> None:
-    pipeline = files_pipeline(local_pipeline, CORPUS, tmp_path / "warehouse")
+    pipeline = local_pipeline("hl7v2_files", f"source.storage_path={CORPUS}", tmp_path / "warehouse")
     pipeline.run()
     raw, quarantine = (Counter(row["_source_file"] for row in pipeline.rows(table)) for table in ("raw", "quarantine"))
     for file in (path for path in CORPUS.rglob("*") if path.is_file()):

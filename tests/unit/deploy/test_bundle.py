@@ -256,13 +256,25 @@ def test_targets_have_modes_that_the_databricks_cli_accepts(folder: PipelineFold
     assert "development" not in of_target(bundle, "prod")[0]
 
 
-def test_production_has_one_folder_whoever_deploys(folder: PipelineFolder, fhir: PipelineFolder) -> None:
+def test_production_has_the_folder_of_the_principal_that_runs_it(folder: PipelineFolder) -> None:
     of_principal = document(build_bundle(folder), "databricks.yml")["targets"]["prod"]
     assert of_principal["workspace"]["root_path"] == (
         "/Workspace/Users/3b1c-sp/.bundle/${bundle.name}/${bundle.target}"
     )
-    text = build_bundle(fhir, BundleOptions(overrides={"catalog": "main"})).files["databricks.yml"].decode()
-    assert "# Everybody in the workspace may write to /Workspace/Shared" in text
+
+
+def test_production_is_not_below_the_folder_that_all_may_write_to_but_where_deploy_yml_says_so(
+    fhir: PipelineFolder, tmp_path: Path
+) -> None:
+    bundle = build_bundle(fhir, BundleOptions(overrides={"catalog": "main"}))
+    of_deployer = document(bundle, "databricks.yml")["targets"]["prod"]
+    assert of_deployer["workspace"]["root_path"] == (
+        "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}"
+    )
+    assert "# The home of who deploys" in bundle.files["databricks.yml"].decode()
+    deploy = "catalog: main\nworkspace_folder: /Workspace/Shared/clinic\n"
+    shared = build_bundle(load_pipeline_folder(make_folder(tmp_path / "shared", deploy=deploy)))
+    assert "# Everybody in the workspace may write to /Workspace/Shared" in shared.files["databricks.yml"].decode()
 
 
 def test_permissions_and_run_as_are_those_of_the_target(folder: PipelineFolder) -> None:
@@ -399,6 +411,37 @@ def test_the_wheel_may_be_a_path_in_a_volume(folder: PipelineFolder) -> None:
     bundle = build_bundle(folder, BundleOptions(wheel))
     assert of_target(bundle, "prod")[0]["environment"]["dependencies"] == [f"{wheel}[fhir]"]
     assert document(bundle, "databricks.yml")["targets"]["prod"]["variables"]["wheel_version"] == "1.10"
+
+
+@pytest.mark.parametrize(
+    "said", ["configuration: {spark.x: canary-canary}", "targets: {prod: {tags: {note: has canary-canary in it}}}"]
+)
+def test_a_secret_of_the_environment_in_a_setting_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setenv("EHR_TOKEN", "canary-canary")
+    made = load_pipeline_folder(make_folder(tmp_path, deploy=f"catalog: main\nschema: clinic\n{said}\n"))
+    with pytest.raises(ConfigurationError, match="holds the secret of the environment variable EHR_TOKEN") as error:
+        build_bundle(made)
+    assert "canary" not in str(error.value)
+
+
+def test_a_key_file_and_a_link_out_of_the_folder_do_not_go_into_a_bundle(tmp_path: Path) -> None:
+    made = make_folder(tmp_path)
+    (made / "secrets.yml").write_text("client_secret: canary-x\n")
+    with pytest.raises(ConfigurationError, match=r"secrets\.yml: holds a literal value under 'client_secret'"):
+        build_bundle(load_pipeline_folder(made))
+    (made / "secrets.yml").unlink()
+    (tmp_path / "private.txt").write_text("canary")
+    (made / "link.txt").symlink_to(tmp_path / "private.txt")
+    with pytest.raises(ConfigurationError, match=r"link\.txt: is outside of the pipeline folder"):
+        build_bundle(load_pipeline_folder(made))
+
+
+def test_a_file_that_may_go_anyway_goes_into_a_bundle(tmp_path: Path) -> None:
+    made = make_folder(tmp_path, deploy="upload_anyway: [columns.yml]\n" + DEPLOY)
+    (made / "columns.yml").write_text("password: secret_column\n")
+    assert "src/clinic/columns.yml" in build_bundle(load_pipeline_folder(made)).files
 
 
 def test_the_same_folder_gives_the_same_bytes(folder: PipelineFolder) -> None:

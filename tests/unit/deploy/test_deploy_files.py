@@ -42,5 +42,5 @@ def test_the_commented_target_is_one_that_can_be_used(path: Path, tmp_path: Path
             (tmp_path / file.relative_to(path)).write_bytes(file.read_bytes())
     (tmp_path / "deploy.yml").write_text(shown)
     deployment = load_deployment(load_pipeline_folder(tmp_path), "prod")
-    assert deployment.workspace_folder == f"/Workspace/Shared/{path.name}"
+    assert deployment.workspace_folder == f"/Workspace/Shared/{path.name}_prod"
     assert len(deployment.permissions) == 1

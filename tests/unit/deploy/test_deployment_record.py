@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,13 +13,18 @@ from connector_lib.deploy.workspace_files import DeployedFiles, FileChanges, com
 from connector_lib.errors import WorkspaceError
 
 WORDS = st.text(min_size=1, max_size=8)
-RECORDS = st.builds(
+SETTLED = st.builds(
     DeploymentRecord,
     pipeline=WORDS,
     files=st.dictionaries(WORDS, st.lists(WORDS, min_size=1, max_size=2).map(tuple), max_size=4),
     settings=st.sets(WORDS, max_size=4).map(lambda keys: tuple(sorted(keys))),
     scd_types=st.dictionaries(WORDS, WORDS, max_size=3),
+    target=st.none() | st.text(max_size=8),
 )
+REFRESHING = st.builds(
+    replace, SETTLED, refresh_update=WORDS, refreshing=st.dictionaries(WORDS, WORDS, min_size=1, max_size=3)
+)
+RECORDS = SETTLED | REFRESHING
 
 
 @given(RECORDS)
@@ -32,6 +39,8 @@ def test_on_the_way_the_files_and_settings_of_both_are_known(old: DeploymentReco
         assert all(set(hashes) <= set(between.files[path]) for path, hashes in record.files.items())
         assert set(record.settings) <= set(between.settings)
     assert between.scd_types == old.scd_types
+    assert (between.refresh_update, between.refreshing) == (old.refresh_update, old.refreshing)
+    assert (between.pipeline, between.target) == (old.pipeline, new.target)
     assert between.before(new) == between
 
 

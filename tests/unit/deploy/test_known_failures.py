@@ -62,7 +62,7 @@ def test_a_failure_that_needs_a_change_is_not_said_to_pass() -> None:
     passing = {known.name for known in (*KNOWN_FAILURES, *OWN_FAILURES) if known.passes}
     assert passing == {
         *("API down", "API out of reach", "concurrent change", "limit of an API", "network", "new columns"),
-        *("no machines", "package index out of reach", "start of the cluster"),
+        *("no machines", "package index out of reach", "schema changed", "start of the cluster"),
     }
 
 
@@ -70,11 +70,36 @@ def test_a_count_of_429_rows_is_no_limit_of_an_api() -> None:
     assert explain(["wrote 429 rows and stopped"], ABOUT) is None
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "requests.exceptions.HTTPError: 403 Client Error: token is not in allowlist for url",
+        "Source IP address is not on the allow list of the storage account",
+        "RESOURCE_EXHAUSTED: gRPC message exceeds maximum size 4194304: 5000000",
+        "rate limiter bean could not be created",
+        "[STREAMING_CHECKPOINT_LOG_WRITE_FAILURE] Failed to write a streaming query checkpoint log entry.",
+        "[DELTA_STREAMING_CHECK_COLUMN_MAPPING_NO_SNAPSHOT] Failed to obtain Delta log snapshot",
+    ],
+)
+def test_words_like_those_of_a_known_failure_are_not_taken_for_it(message: str) -> None:
+    assert explain([message], ABOUT) is None
+
+
+@pytest.mark.parametrize("known", [*KNOWN_FAILURES, *OWN_FAILURES], ids=lambda known: known.name)
+def test_who_is_told_to_refresh_in_full_is_told_what_is_lost(known: KnownFailure) -> None:
+    advised = "full-refresh" in known.remedy or "full refresh" in known.remedy
+    assert not advised or "loses what the source no longer has, such as the history of an SCD type 2" in known.remedy
+
+
+def test_a_failure_that_a_start_mends_is_not_met_by_a_full_refresh() -> None:
+    assert [known.name for known in KNOWN_FAILURES if known.passes and "full-refresh" in known.remedy] == []
+
+
 def test_the_commands_in_a_remedy_name_the_pipeline_and_the_profile() -> None:
-    explained = explain(["[NO_TABLES_IN_PIPELINE] x", "[DELTA_SCHEMA_CHANGED] x"], ABOUT)
+    explained = explain(["[NO_TABLES_IN_PIPELINE] x", "[DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE] x"], ABOUT)
     assert explained is not None
     assert "'connector-lib check pipelines/fhir_api'" in explained.remedy
-    refreshed = explain(["[DELTA_SCHEMA_CHANGED] x"], ABOUT)
+    refreshed = explain(["[DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE] x"], ABOUT)
     assert refreshed is not None
     assert "'connector-lib start fhir_api --full-refresh TABLE --target eu --profile prod'" in refreshed.remedy
     unconnected = explain(["[CONNECTION_NOT_FOUND] x"], ABOUT)

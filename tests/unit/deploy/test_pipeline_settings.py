@@ -41,6 +41,13 @@ def settings(folder: PipelineFolder, text: str = "catalog: main\n", target: str 
     return pipeline_settings(folder, load_deployment(folder, target), WHEEL, workspace_folder=FOLDER)
 
 
+def test_a_library_outside_of_the_folder_cannot_be_deployed(folder: PipelineFolder) -> None:
+    (folder.root / "deploy.yml").write_text("catalog: main\n")
+    outside = replace(folder, libraries=("transformations/**", "../shared/**"))
+    with pytest.raises(ConfigurationError, match=r"'\.\./shared/\*\*' under 'libraries' leaves the pipeline folder"):
+        pipeline_settings(outside, load_deployment(outside), WHEEL, workspace_folder=FOLDER)
+
+
 def test_the_least_that_a_pipeline_needs(folder: PipelineFolder) -> None:
     assert settings(folder) == {
         "name": "clinic",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector_lib.errors import ConfigurationError, UsageError
-from connector_lib.project.deployment import Deployment, Permission, load_deployment
+from connector_lib.project.deployment import Deployment, Permission, developer_suffix, load_deployment
 from connector_lib.project.pipeline import PipelineFolder, load_pipeline_folder
 
 SPEC = """\
@@ -53,6 +53,19 @@ def test_without_the_file_name_and_schema_are_those_of_the_pipeline(folder: Pipe
     deployment = load_deployment(folder)
     assert (deployment.name, deployment.schema, deployment.catalog) == ("clinic", "clinic", None)
     assert (deployment.wheel, deployment.volume) == ("@latest", "shared.libraries.python_packages")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("# a comment\n\ncatlog: main\n", " line 3, column 1: unknown key 'catlog'"),
+        ("catalog: main\ntargets:\n  dev: {}\n  prod:\n    shema: a\n", " line 5, column 5: unknown key"),
+        ("permissions:\n  - level: CAN_VIEW\n  - level: CAN_LOOK\n", " line 3, column 5: 'permissions.1.level'"),
+        ("permissions:\n  - group_name: all\n", " line 2, column 5: the key 'permissions.0.level' is missing"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(folder: PipelineFolder, text: str, place: str) -> None:
+    assert f"deploy.yml{place}" in refused(folder, text).message
 
 
 def test_an_empty_file_says_nothing(folder: PipelineFolder) -> None:
@@ -140,6 +153,10 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(folder: PipelineFolder, 
         ("settings: {clusters: [{num_workers: 1}]}", "'settings.clusters' needs 'serverless: false'"),
         ("configuration: {source.path: /a}", "'configuration': the pipeline 'clinic' has no setting 'source.path'"),
         ("dependencies: ['--index-url https://me:hush@host/simple']", "'dependencies': an address in it holds a login"),
+        ("dependencies: ['--index-url https://hush@host/simple']", "'dependencies': an address in it holds a login"),
+        ("dependencies: ['x @ git+https://hush@host/a/b']", "'dependencies': an address in it holds a login"),
+        ("targets: {prod: {upload_anyway: [a.csv]}}", "unknown key 'targets.prod.upload_anyway'"),
+        ("upload_anyway: a.csv", "'upload_anyway': input should be a valid list"),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_its_file(folder: PipelineFolder, text: str, words: str) -> None:
@@ -175,9 +192,40 @@ def test_a_secret_in_a_setting_is_refused_and_not_shown(folder: PipelineFolder, 
     assert "canary" not in str(error.value)
 
 
+@pytest.mark.parametrize("value", ["Hush12!", "h", "12345678", "0", "/hush", "required"])
+def test_a_secret_of_any_length_and_kind_is_refused(folder: PipelineFolder, value: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load(folder, f"configuration: {{spark.kafka.password: '{value}'}}")
+    assert "'spark.kafka.password' holds a secret" in error.value.message
+
+
+def test_a_setting_whose_address_holds_a_login_is_refused_under_any_name(folder: PipelineFolder) -> None:
+    with pytest.raises(ConfigurationError, match=r"'spark\.jdbc' holds a secret") as error:
+        load(folder, "configuration: {spark.jdbc: 'jdbc:postgresql://lab:canary@host/db'}")
+    assert "canary" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "line", ["x @ https://host/x-1.0.whl", "x @ git+https://host/a/b@v1", "x @ git+ssh://git@host/a/b", "a==1"]
+)
+def test_an_address_without_a_login_may_be_a_dependency(folder: PipelineFolder, line: str) -> None:
+    assert load(folder, f"dependencies: ['{line}']").dependencies == (line,)
+
+
+def test_files_that_may_go_anyway_are_named_for_all_targets(folder: PipelineFolder) -> None:
+    text = "upload_anyway: [a.csv]\ntargets: {prod: {catalog: prod}}\n"
+    assert load(folder, text, "prod").upload_anyway == ("a.csv",)
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
+        ("spark.useTokens", "true"),
+        ("spark.x.credentials.enabled", "false"),
+        ("spark.hadoop.fs.s3a.aws.credentials.provider", "org.example.Provider"),
+        ("spark.x.token.renewal.ms", "1000"),
+        ("spark.x.password.file", "/Volumes/main/a/b"),
+        ("spark.x.tokenType", "Bearer"),
         ("spark.x.password", "{{secrets/lab/kafka}}"),
         ("spark.kafka.secretScope", "clinic-secrets"),
         ("spark.databricks.serviceCredential", "hl7-reader"),
@@ -194,6 +242,13 @@ def test_the_folder_is_the_users_own_unless_one_is_named(folder: PipelineFolder)
     assert load(folder, "workspace_folder: /Shared/clinic/").folder_of(user) == "/Workspace/Shared/clinic"
     named = load(folder, "workspace_folder: /Workspace/Users/{user}/x")
     assert named.folder_of(user) == f"/Workspace/Users/{user}/x"
+
+
+def test_a_developer_without_a_letter_of_ascii_has_a_suffix_of_their_own() -> None:
+    first, second = (developer_suffix(f"{name}@example.com") for name in ("李雷", "韓梅梅"))
+    assert first != second
+    assert first.startswith("_dev_")
+    assert len(first) == len("_dev_") + 8
 
 
 def test_two_developers_have_names_schemas_and_folders_of_their_own(folder: PipelineFolder) -> None:

@@ -122,6 +122,25 @@ def test_a_pattern_that_spark_refuses_is_refused(folder: Path, pattern: str) -> 
         load_pipeline_folder(folder)
 
 
+@pytest.mark.parametrize("pattern", ["/etc/**", "/etc/hostname", " "])
+def test_a_pattern_that_is_no_path_below_the_folder_is_refused(folder: Path, pattern: str) -> None:
+    write(folder, GOOD.replace("transformations/**", f'"{pattern}"'))
+    with pytest.raises(ConfigurationError) as error:
+        load_pipeline_folder(folder)
+    assert error.value.message == (
+        f"{folder / 'spark-pipeline.yml'}: 'libraries.0.glob.include': '{pattern}' must be a path below the folder of"
+        " this file"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["./transformations/**", "transformations//**", "transformations/./**"])
+def test_a_pattern_is_the_same_however_it_is_written(folder: Path, pattern: str) -> None:
+    write(folder, GOOD.replace("transformations/**", pattern))
+    loaded = load_pipeline_folder(folder)
+    assert loaded.libraries == ("transformations/**",)
+    assert len(loaded.files) == 2
+
+
 def test_a_pattern_without_files_is_named(folder: Path) -> None:
     write(folder, GOOD.replace("transformations/**", "elsewhere/**"))
     with pytest.raises(ConfigurationError, match=r"no file matches 'elsewhere/\*\*'"):

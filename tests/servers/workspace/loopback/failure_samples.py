@@ -163,6 +163,13 @@ SAMPLES: Final = (
         "connector-lib connection update",
     ),
     Sample(
+        "PERMISSION_DENIED: '/Volumes/shared/libraries/python_packages/connector_lib-0.1.0-py3-none-any.whl' is not in"
+        " the artifact allowlist",
+        "artifact not allowed",
+        "list of allowed artifacts",
+        "MANAGE ALLOWLIST",
+    ),
+    Sample(
         "java.nio.file.AccessDeniedException: s3://clinic-landing/hl7: Access Denied (Status Code: 403)",
         "storage not readable",
         "may not read the storage",
@@ -209,10 +216,51 @@ SAMPLES: Final = (
         "--full-refresh",
     ),
     Sample(
+        "[DELTA_SCHEMA_CHANGED_WITH_VERSION] Detected schema change in version 5: streaming source schema: a INT"
+        " data file schema: a INT, b INT. Please try restarting the query.",
+        "schema changed",
+        "the next update goes on with the new one",
+        "connector-lib start",
+        passes=True,
+    ),
+    Sample(
+        "[DELTA_SCHEMA_CHANGE_SINCE_ANALYSIS] The schema of your Delta table has changed in an incompatible way since"
+        " your DataFrame or DeltaTable object was created.",
+        "schema changed",
+        "changed while it was read",
+        passes=True,
+    ),
+    Sample(
+        "[DELTA_STREAMING_METADATA_EVOLUTION] The schema, table configuration or protocol of your Delta table has"
+        " changed during streaming. Please restart the stream to continue processing using the updated metadata.",
+        "schema changed",
+        "changed while it was read",
+        passes=True,
+    ),
+    Sample(
+        "[DELTA_STREAMING_CANNOT_CONTINUE_PROCESSING_POST_SCHEMA_EVOLUTION] We've detected one or more non-additive"
+        " schema change(s) (RENAME COLUMN) between Delta version 3 and 4 in the Delta streaming source.",
+        "schema change to confirm",
+        "waits for a word",
+        "'configuration' in deploy.yml",
+    ),
+    Sample(
+        "[DELTA_STREAMING_SCHEMA_LOCATION_CONFLICT] Detected conflicting schema location while streaming from table",
+        "schema tracking",
+        "of another stream",
+        "schemaTrackingLocation",
+    ),
+    Sample(
         "[DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE] Streaming read is not supported on these tables",
         "full refresh needed",
         "cannot go on",
-        "--full-refresh",
+        "loses what the source no longer has, such as the history of an SCD type 2 table",
+    ),
+    Sample(
+        "[STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA] Streaming stateful operator name does not match",
+        "full refresh needed",
+        "its query has changed",
+        "undo the change",
     ),
     Sample(
         "[DELTA_FAILED_TO_MERGE_FIELDS] Failed to merge fields 'age' and 'age'",
@@ -262,6 +310,12 @@ SAMPLES: Final = (
         passes=True,
     ),
     Sample(
+        "Failed to launch pipeline cluster 0521-2: RESOURCE_EXHAUSTED: the zone has no such machine",
+        "no machines",
+        "no machine",
+        passes=True,
+    ),
+    Sample(
         "Serverless compute is not enabled for this workspace.", "serverless not available", "no serverless pipelines"
     ),
     Sample("DLT ERROR CODE: EXECUTION_SERVICE_STARTUP_FAILURE", "start of the cluster", "did not start", passes=True),
@@ -272,6 +326,7 @@ SAMPLES: Final = (
         "429",
         passes=True,
     ),
+    Sample("The API's rate limit was exceeded", "limit of an API", "429", passes=True),
     Sample("java.net.UnknownHostException: ehr.clinic.test", "network", "could not be reached", passes=True),
     Sample("Magic commands (e.g. %run) are not supported in pipelines", "not allowed in a pipeline", "cannot do"),
     Sample(from_notebook("SyntaxError: invalid syntax (ingest.py, line 5)"), "syntax error", "syntax error"),

@@ -50,11 +50,14 @@ class HeldPipeline:
 
 
 class Pipelines:
-    """All pipelines of the workspace, by id in ``all``, in the order of their making."""
+    """All pipelines of the workspace, by id in ``all``, in the order of their making. ``untold_groups`` are those that
+    a user belongs to by another group: they count, and the answer about the login does not name them."""
 
     def __init__(self, workspace: LoopbackWorkspace) -> None:
         self.all: dict[str, HeldPipeline] = {}
+        self.untold_groups: dict[str, list[str]] = {}
         self._securables = workspace.securables
+        self._groups = workspace.groups
         self._clock = 1_700_000_000_000
         self._made = 0
 
@@ -84,7 +87,9 @@ class Pipelines:
         """What ``user`` may do with it; None where they may not see it."""
         if user in (pipeline.creator, self._securables.metastore.owner):
             return "IS_OWNER"
-        return pipeline.grants.get(user) or pipeline.grants.get("users")
+        groups = ["users", *self._groups.get(user, ()), *self.untold_groups.get(user, ())]
+        held = [pipeline.grants[who] for who in (user, *groups) if who in pipeline.grants]
+        return max(held, key=_LEVELS.index, default=None)
 
     def get(self, pipeline_id: str) -> HeldPipeline:
         """The pipeline. Raises ApiRefusal 404 where it is not there."""
@@ -180,7 +185,8 @@ class Pipelines:
             if level not in _LEVELS:
                 raise ApiRefusal(400, "INVALID_PARAMETER_VALUE", f"Unknown permission level {level}")
             (principal,) = (entry[key] for key in entry if key != "permission_level")
-            pipeline.grants[principal] = level
+            # Names of users are kept in lower case, however they were written.
+            pipeline.grants[principal.lower() if "@" in principal else principal] = level
         return self._acl(pipeline)
 
     def _acl(self, pipeline: HeldPipeline) -> Reply:

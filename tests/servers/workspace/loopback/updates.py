@@ -1,14 +1,15 @@
 """Updates of pipelines and their events: each goes as its script says, a step for every question about it.
 
 Events are listed in small pages, as late as they say, and with those of other updates among them. A failed update can
-be followed by one that the service starts itself, and the pipeline's state flips back when it does.
+be followed by one that the service starts itself some seconds later, and the pipeline's state flips back when it does.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,10 +50,12 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Script:
     """How an update goes: states, each with the events that come with it. ``followed_by``: what the service starts
-    after its failure, by itself."""
+    ``followed_after`` seconds after its failure, by itself; never in development mode, nor after a mere
+    validation."""
 
     steps: tuple[tuple[str, tuple[Event, ...]], ...]
     followed_by: Script | None = None
+    followed_after: float = 5.0
     continuous: bool = False
 
 
@@ -139,11 +142,15 @@ def completed(datasets: Mapping[str, int] | None = None, *, events: Sequence[Eve
 
 
 def failed(
-    *events: Event, datasets: Sequence[str] = (), followed_by: Script | None = None, at: str = "RUNNING"
+    *events: Event,
+    datasets: Sequence[str] = (),
+    followed_by: Script | None = None,
+    followed_after: float = 5.0,
+    at: str = "RUNNING",
 ) -> Script:
     """An update that fails in the state ``at``; ``events`` come with its end."""
     queued = tuple(flow(name, "QUEUED") for name in datasets)
-    return Script((*_until(at, queued), ("FAILED", tuple(events))), followed_by)
+    return Script((*_until(at, queued), ("FAILED", tuple(events))), followed_by, followed_after)
 
 
 def canceled(*events: Event) -> Script:
@@ -165,18 +172,22 @@ def _until(state: str, events: Sequence[Event] = ()) -> tuple[tuple[str, tuple[E
 class Updates:
     """Updates by id in ``all``, in the order in which they were started.
 
-    ``next`` says how those to come go; one that it says nothing of completes without datasets. The service's filter by
-    update is not documented: ``ignores_update_filter`` leaves it out, as a service may.
+    ``next`` says how those to come go; one that it says nothing of goes as ``usual``: it completes without datasets.
+    The service's filter by update is not documented: ``ignores_update_filter`` leaves it out, as a service may. What
+    the service starts by itself starts by ``clock``.
     """
 
     def __init__(self, workspace: LoopbackWorkspace) -> None:
         self.all: dict[str, HeldUpdate] = {}
         self.ignores_update_filter = False
+        self.usual = completed()
+        self.clock: Callable[[], float] = time.monotonic
         self._pipelines = workspace.pipelines
         self._scripts: dict[str, list[Script]] = {}
         self._events: list[tuple[int, str, dict[str, Any]]] = []
         self._pages: dict[str, list[dict[str, Any]]] = {}
         self._lists = 0
+        self._due: list[tuple[float, HeldPipeline, Script]] = []
         self._milliseconds = 1_700_000_000_000
 
     @property
@@ -203,7 +214,7 @@ class Updates:
         """Starts an update, as somebody does elsewhere."""
         pipeline = self._pipelines.get(pipeline_id)
         scripts = self._scripts.get(pipeline_id, [])
-        return self._begin(pipeline, scripts.pop(0) if scripts else completed(), cause, body or {})
+        return self._begin(pipeline, scripts.pop(0) if scripts else self.usual, cause, body or {})
 
     def run(self, pipeline_id: str) -> HeldUpdate:
         """Starts an update and goes through all its steps."""
@@ -211,6 +222,12 @@ class Updates:
         while not update.ended:
             self._go_on(update)
         return update
+
+    def finish(self, pipeline_id: str) -> None:
+        """Lets the updates of the pipeline go through their last steps."""
+        for update in self.of(pipeline_id):
+            while not update.ended:
+                self._go_on(update)
 
     def _begin(self, pipeline: HeldPipeline, script: Script, cause: str, body: Mapping[str, Any]) -> HeldUpdate:
         number = len(self.all) + 1
@@ -231,12 +248,23 @@ class Updates:
         self._note(update, Event("update_progress", words, level, {"update_progress": {"state": state}}))
         update.pipeline.state = "IDLE" if state in _ENDED else "RUNNING"
         update.pipeline.health = "UNHEALTHY" if state == "FAILED" else "HEALTHY"
-        if state == "FAILED" and update.script.followed_by is not None:
-            self._begin(update.pipeline, update.script.followed_by, "RETRY_ON_FAILURE", {})
+        once = update.pipeline.spec.get("development") or update.asked.get("validate_only")
+        if state == "FAILED" and update.script.followed_by is not None and not once:
+            due = self.clock() + update.script.followed_after
+            self._due.append((due, update.pipeline, update.script.followed_by))
+            self._begin_due()
         update.pipeline.latest_updates = [
             {"update_id": it.id, "state": it.state, "creation_time": timestamp_text(it.created * 10**6)}
             for it in reversed(self.of(update.pipeline.id))
         ]
+
+    def _begin_due(self) -> None:
+        """Starts what the service was to start by now."""
+        now = self.clock()
+        begun = [it for it in self._due if it[0] <= now]
+        self._due = [it for it in self._due if it[0] > now]
+        for _, pipeline, script in begun:
+            self._begin(pipeline, script, "RETRY_ON_FAILURE", {})
 
     def _go_on(self, update: HeldUpdate) -> None:
         if update.step + 1 < len(update.script.steps):
@@ -275,6 +303,7 @@ class Updates:
         )
         if unknown:
             raise ApiRefusal(400, "UNKNOWN_FIELD", f"Unknown fields {sorted(unknown)}")
+        self._begin_due()
         active = next((it for it in self.of(pipeline.id) if not it.ended), None)
         if active is not None:
             words = f"An active update {active.id} already exists for pipeline {pipeline.id}."
@@ -293,6 +322,7 @@ class Updates:
 
     def _list(self, call: Call) -> Reply:
         pipeline = self._pipelines.require(call.user, "CAN_VIEW", call.parts["pipeline_id"])
+        self._begin_due()
         return self._page(call, [_info(it) for it in reversed(self.of(pipeline.id))], "updates")
 
     def _stop(self, call: Call) -> Reply:
@@ -352,7 +382,11 @@ class Updates:
 
 
 def _info(update: HeldUpdate) -> dict[str, Any]:
-    asked = {key: value for key, value in update.asked.items() if key.startswith(("full_refresh", "refresh"))}
+    asked = {
+        key: value
+        for key, value in update.asked.items()
+        if key.startswith(("full_refresh", "refresh", "validate_only"))
+    }
     return {
         "pipeline_id": update.pipeline.id,
         "update_id": update.id,

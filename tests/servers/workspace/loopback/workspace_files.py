@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["WorkspaceFiles", "WorkspaceObject"]
 
 _LARGEST: Final = 10 * 1024 * 1024
-"""Bytes of one import (Workspace API, "Import a workspace object")."""
+"""Bytes of one import, in base 64 (Workspace API, "Import a workspace object": limit of ``content``)."""
 _NOTEBOOK_HEADER: Final = b"# Databricks notebook source"
 _LEVELS: Final = ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE")
 
@@ -129,7 +129,7 @@ class WorkspaceFiles:
         overwrite = str(form.get("overwrite", "false")).lower() == "true"
         path, kind = _kind_of(path, form.get("format", "SOURCE"), "language" in form, content)
         self._require_write(call.user, path)
-        if len(content) > _LARGEST:
+        if len(base64.b64encode(content)) > _LARGEST:
             raise ApiRefusal(
                 400, "MAX_NOTEBOOK_SIZE_EXCEEDED", f"File size imported is ({len(content)} bytes), exceeded max size"
             )
@@ -242,6 +242,8 @@ class WorkspaceFiles:
 def _plain(path: str) -> str:
     if not path.startswith("/"):
         raise ApiRefusal(400, "INVALID_PARAMETER_VALUE", f"Path ({path}) doesn't start with '/'")
+    if not {"..", "."}.isdisjoint(path.split("/")):
+        raise ApiRefusal(400, "INVALID_PARAMETER_VALUE", f"Path ({path}) is not a canonical path")
     without = path.removeprefix("/Workspace") if path.startswith("/Workspace/") else path
     return without.rstrip("/") or "/"
 
