@@ -21,6 +21,7 @@ from connector_lib.deploy.same_files import pipelines_of_same_files
 from connector_lib.deploy.secret_check import refuse_secrets
 from connector_lib.deploy.settings_changes import (
     SettingChange,
+    blanked,
     dropped_entries,
     kept_settings,
     merge_settings,
@@ -176,7 +177,8 @@ def make_plan(workspace: Workspace, request: DeployRequest) -> DeployPlan:
     if request.recreate:
         current = settings_for_new(current)
     spoken_before = deployed.record.settings if deployed.record is not None else ()
-    settings = merge_settings(current, wanted, spoken_before)
+    taken_away = blanked(deployment.configuration, request.declared.configuration)
+    settings = merge_settings(current, wanted, (*spoken_before, *taken_away))
     changes = tuple(setting_changes(current, settings))
     kinds = scd_types(specs)
     stays = found is not None and not request.recreate

@@ -28,6 +28,7 @@ from connector_lib.deploy.releases import resolve_wheel
 from connector_lib.deploy.secret_check import refuse_secrets
 from connector_lib.deploy.settings_changes import (
     SettingChange,
+    blanked,
     dropped_entries,
     merge_settings,
     setting_changes,
@@ -90,7 +91,8 @@ def plan_by_folder(
     stay = [key for key in spoken_before if key.partition(".")[0] not in left_out]
     held = held_permissions(workspace, pipeline) if deployment.permissions else []
     permissions, lowered = permission_changes(held, deployment.permissions)
-    plan = _plan(workspace, pipeline, wanted, stay)
+    taken_away = blanked(deployment.configuration, request.declared.configuration)
+    plan = _plan(workspace, pipeline, wanted, (*stay, *taken_away))
     now = replace(record, settings=spoken, target=deployment.target or "") if record is not None else None
     return replace(
         plan,
@@ -117,7 +119,10 @@ def plan_by_flags(
         changed[_OF_THE_WHEEL] = {"dependencies": _with_wheel(pipeline, path)}
     if not changed:
         raise UsageError("nothing to change", hint="such as --set KEY=VALUE, --continuous, --wheel 0.1.0")
-    return _plan(workspace, pipeline, changed, ())
+    taken_away = blanked(changed.get("configuration", {}), {})
+    if taken_away:
+        changed["configuration"] = {key: value for key, value in changed["configuration"].items() if value.strip()}
+    return _plan(workspace, pipeline, changed, taken_away)
 
 
 def change_settings(workspace: Workspace, plan: SettingsPlan) -> DeployedPipeline:

@@ -15,6 +15,7 @@ from connector_lib.project.deployment import is_secret_setting
 
 __all__ = [
     "SettingChange",
+    "blanked",
     "dropped_entries",
     "kept_settings",
     "merge_settings",
@@ -56,6 +57,20 @@ def setting_keys(settings: Mapping[str, Any]) -> tuple[str, ...]:
     ('configuration.a.b', 'name')
     """
     return tuple(sorted(_flat(settings)))
+
+
+def blanked(configuration: Mapping[str, str], in_files: Mapping[str, str]) -> tuple[str, ...]:
+    """The dotted keys of the settings that the command line takes away: those given without a value (``--set key=``),
+    where the files do not leave them blank themselves.
+
+    >>> blanked({"source.file_pattern": "", "source.format": "text"}, {})
+    ('configuration.source.file_pattern',)
+    """
+    return tuple(
+        f"configuration.{key}"
+        for key, value in configuration.items()
+        if not value.strip() and in_files.get(key, "-").strip()
+    )
 
 
 def merge_settings(

@@ -223,3 +223,19 @@ def test_a_new_name_in_the_default_folder_makes_a_second_pipeline_and_says_so(
     told = f"the pipeline 'clinic' was deployed from the same files to {FOLDER}, and writes to main.clinic too"
     assert told in command("plan", folder).out
     assert f"note: {told}" in command("deploy", folder).err
+
+
+@pytest.mark.parametrize("by", ["deploy", "configure", "configure by name"])
+def test_a_setting_that_is_given_without_a_value_is_taken_away(
+    clinic: LoopbackWorkspace, command: Command, folder: Path, by: str
+) -> None:
+    (folder / "transformations" / "tables.py").write_text(
+        (folder / "transformations" / "tables.py").read_text() + '# "source.file_pattern"\n'
+    )
+    command("deploy", folder, "--set", "source.file_pattern=*.txt")
+    assert clinic.pipelines.named("clinic").spec["configuration"]["source.file_pattern"] == "*.txt"
+    assert command("deploy", folder).code == 0
+    assert clinic.pipelines.named("clinic").spec["configuration"]["source.file_pattern"] == "*.txt"
+    given = "clinic" if by == "configure by name" else folder
+    assert command(by.split()[0], given, "--set", "source.file_pattern=").code == 0
+    assert clinic.pipelines.named("clinic").spec["configuration"] == {"source.format": "text"}
