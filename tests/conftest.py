@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
 
 # The processes of pytest-xdist are told how wide a terminal is, and the commands that they run would fold tables to it.
 os.environ.pop("COLUMNS", None)
+
+# A shell starts what it puts into the background without Ctrl-C, and the commands that tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TOGETHER: Final = {
     "tests/servers/workspace/": "",

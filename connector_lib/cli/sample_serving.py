@@ -29,10 +29,11 @@ def free_port_or_said_so(port: int) -> Iterator[None]:
 
 def serve_until_stopped(url: str, note: str) -> None:
     """Prints the address on the standard output and ``note`` on the error stream, and waits for Ctrl-C."""
-    typer.echo(url)
-    sys.stdout.flush()
-    sys.stderr.write(f"{note}; Ctrl-C ends the server\n")
+    # Who reads the address may end the server at once.
     with suppress(KeyboardInterrupt):
+        typer.echo(url)
+        sys.stdout.flush()
+        sys.stderr.write(f"{note}; Ctrl-C ends the server\n")
         threading.Event().wait()
 
 

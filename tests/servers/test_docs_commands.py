@@ -77,6 +77,7 @@ def test_the_commands_for_kafka_send_read_and_show_messages(kafka: KafkaBroker, 
     assert quarantine == ""
 
 
+@pytest.mark.long
 def test_the_commands_for_event_hubs_log_in_with_a_connection_string(kafka: KafkaBroker, folder: Path) -> None:
     send = ["connector-lib", "sample", "hl7v2", "--messages", "100", "--kafka", kafka.plaintext.servers]
     run([*send, "--topic", TOPIC], folder)

@@ -257,6 +257,7 @@ def test_a_killed_run_goes_on_where_it_was_while_messages_keep_coming(kafka: Kaf
     topic.expect_no_secret_anywhere()
 
 
+@pytest.mark.long
 def test_a_run_takes_what_was_there_when_it_began_and_the_next_takes_the_rest(
     kafka: KafkaBroker, tmp_path: Path
 ) -> None:

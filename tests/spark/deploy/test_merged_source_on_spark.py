@@ -21,7 +21,7 @@ from connector_lib.local.java import find_java, java_home_for_spark
 from connector_lib.samples.fhir import sample_resources
 from connector_lib.testing.fhir_server import FhirServer
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.long]
 
 RESOURCES = list(sample_resources(3))
 WITHOUT_THE_WHEEL = """\

@@ -17,6 +17,7 @@ PIPELINES = Path(__file__).parents[2] / "data" / "pipelines"
 COMMAND = [sys.executable, "-c", "import sys; from connector_lib.cli import main; sys.exit(main())"]
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.spark,
     pytest.mark.slow,
     pytest.mark.skipif(

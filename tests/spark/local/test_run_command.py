@@ -144,6 +144,7 @@ def test_a_table_whose_checkpoint_is_lost_is_refused(
     assert "checkpoint" in refused.stderr
 
 
+@pytest.mark.long
 def test_capitals_in_the_name_of_the_database_make_no_difference_to_later_runs(tmp_path: Path) -> None:
     pipeline, source, warehouse = tmp_path / "pipeline", tmp_path / "source", tmp_path / "warehouse"
     shutil.copytree(PIPELINES / "readings", pipeline)
@@ -219,7 +220,10 @@ def test_a_failing_flow_is_one_message_without_stack_or_values(tmp_path: Path) -
     assert "\tat " not in failed.stderr
 
 
-@pytest.mark.parametrize("with_jvm", [False, True], ids=["python alone", "python and its JVM"])
+@pytest.mark.parametrize(
+    "with_jvm",
+    [pytest.param(False, id="python alone", marks=pytest.mark.long), pytest.param(True, id="python and its JVM")],
+)
 def test_a_killed_run_is_made_good_by_the_next(tmp_path: Path, with_jvm: bool) -> None:
     source, warehouse = tmp_path / "source", tmp_path / "warehouse"
     source.mkdir()

@@ -140,7 +140,13 @@ def children(process_id: int) -> Iterator[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds Spark's JVM by /proc")
-@pytest.mark.parametrize("with_jvm", [False, True], ids=["the process alone", "the process and its JVM"])
+@pytest.mark.parametrize(
+    "with_jvm",
+    [
+        pytest.param(False, id="the process alone", marks=pytest.mark.long),
+        pytest.param(True, id="the process and its JVM"),
+    ],
+)
 def test_a_run_that_was_killed_and_run_again_leaves_the_tables_of_an_undisturbed_one(
     first_run: FirstRun, local_pipeline: type[LocalPipeline], tmp_path: Path, with_jvm: bool
 ) -> None:

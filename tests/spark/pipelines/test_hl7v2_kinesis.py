@@ -170,6 +170,7 @@ def test_damaged_gzip_is_one_row_of_quarantine_with_its_bytes(both: BothPipeline
     ]
 
 
+@pytest.mark.long
 def test_a_second_run_reads_the_new_object_and_no_other(both: BothPipelines) -> None:
     before = {table: Counter(map(repr, rows)) for table, rows in both.kinesis_tables.items()}
     both.deliver("later", run_together, records_of(100, 150), hour=23)
