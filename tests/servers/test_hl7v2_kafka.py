@@ -234,6 +234,7 @@ def messages_keep_coming(topic: Topic) -> Iterator[None]:
         sending.join()
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_where_it_was_while_messages_keep_coming(kafka: KafkaBroker, tmp_path: Path) -> None:
     topic = Topic(kafka, tmp_path)
     topic.send("--messages", 2000, "--seed", 1)

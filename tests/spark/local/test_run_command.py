@@ -174,6 +174,7 @@ def test_a_second_pipeline_with_a_table_of_the_same_name_is_refused_on_one_wareh
     assert "belongs to the pipeline 'readings'. New rows of 'other' would be passed over" in refused.stderr
 
 
+@pytest.mark.long
 def test_a_flow_with_a_name_of_its_own_is_reported_under_its_table_and_keeps_its_name(
     source: Path, tmp_path: Path
 ) -> None:

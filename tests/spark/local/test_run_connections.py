@@ -126,6 +126,7 @@ def test_the_state_of_sources_is_in_the_warehouse(
     assert [folder.name for folder in folders] == ["rooms.snapshots"]
 
 
+@pytest.mark.long
 def test_a_full_refresh_forgets_the_state_of_sources(
     first: tuple[subprocess.CompletedProcess[str], set[str]],
     refreshed: subprocess.CompletedProcess[str],

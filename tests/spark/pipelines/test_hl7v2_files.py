@@ -140,13 +140,8 @@ def children(process_id: int) -> Iterator[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds Spark's JVM by /proc")
-@pytest.mark.parametrize(
-    "with_jvm",
-    [
-        pytest.param(False, id="the process alone", marks=pytest.mark.long),
-        pytest.param(True, id="the process and its JVM"),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("with_jvm", [False, True], ids=["the process alone", "the process and its JVM"])
 def test_a_run_that_was_killed_and_run_again_leaves_the_tables_of_an_undisturbed_one(
     first_run: FirstRun, local_pipeline: type[LocalPipeline], tmp_path: Path, with_jvm: bool
 ) -> None:
@@ -175,6 +170,7 @@ CORPUS = Path(__file__).parents[4] / "shared" / "data" / "hl7v2"
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/data/hl7v2, messages by others, is not there")
+@pytest.mark.long
 def test_every_message_of_the_public_corpus_is_accounted_for(
     local_pipeline: type[LocalPipeline], tmp_path: Path
 ) -> None:

@@ -23,7 +23,7 @@ from connector_lib.samples.hl7v2 import messages
 if TYPE_CHECKING:
     from tests.spark.pipelines.conftest import LocalPipeline
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.long]
 
 DATABASE = "hl7v2_kinesis"
 OF_THE_FILE = ("_source_file", "_file_size", "_file_modified", "_offset", "_ingest_timestamp")
@@ -170,7 +170,6 @@ def test_damaged_gzip_is_one_row_of_quarantine_with_its_bytes(both: BothPipeline
     ]
 
 
-@pytest.mark.long
 def test_a_second_run_reads_the_new_object_and_no_other(both: BothPipelines) -> None:
     before = {table: Counter(map(repr, rows)) for table, rows in both.kinesis_tables.items()}
     both.deliver("later", run_together, records_of(100, 150), hour=23)
